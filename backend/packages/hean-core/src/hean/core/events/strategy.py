@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar
 
 import msgspec
 
 from hean.core.events.base import Event
-from hean.core.events.market import Cycle, Phase, Regime, Side
+from hean.core.events.market import Regime, Side
 
 
 class FrequencyClass(StrEnum):
@@ -53,10 +52,10 @@ class OrderStyle(StrEnum):
 
 
 class Affinity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Regimes, phases and cycles a strategy favours or avoids; unlisted is neutral."""
+    """Regimes, phases and cycles, by value, that a strategy favours or avoids; unlisted is neutral."""
 
-    favoured: tuple[Regime | Phase | Cycle, ...] = ()
-    avoided: tuple[Regime | Phase | Cycle, ...] = ()
+    favoured: tuple[str, ...] = ()
+    avoided: tuple[str, ...] = ()
 
 
 class StrategyProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -108,7 +107,7 @@ class Signal(Event, frozen=True, kw_only=True):
     REDUCE the fraction of the position. `ttl_ns` bounds the order's life, `time_stop_ns` the position's.
     `strength` and `confidence` are 0..1, edge and cost in bp. `group` with `leg` (0-based) and `legs`
     binds signals that are decided as one; a QUOTE with `legs` 0 pulls the quotes. `release_leg` is the
-    leg whose fills release this one (-1: sent at once). `shadow_only` is followed, never traded.
+    leg whose fills release this one (-1: sent at once).
     """
 
     key_field: ClassVar[str] = "strategy"
@@ -136,10 +135,3 @@ class Signal(Event, frozen=True, kw_only=True):
     group_stop_bp: float = 0.0
     """Loss of the whole group at its stop, in bp of the first leg's notional; 0 without a group stop."""
     reason: str = ""
-
-
-class ReferencePrice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A price used in a decision and where it came from."""
-
-    price: Decimal
-    source: str

@@ -72,6 +72,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     versions: tuple[tuple[str, str], ...] = ()
     carries: tuple[str, ...] = ()
     """Letters of `Need` that the feed carries."""
+    history_until: int = 0
+    """Kernel time up to which the feed only warms features up; signals before it are refused."""
 
 
 class RunEnded(Event, frozen=True, kw_only=True):

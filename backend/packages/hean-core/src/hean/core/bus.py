@@ -1,0 +1,295 @@
+"""The bus: typed subscriptions, three priorities, one declared order, one event to completion.
+
+Handlers are plain synchronous callables. What a handler publishes is queued when it returns and
+dropped when it raises, so a failed handler leaves no trace outside itself. One failing handler
+never harms the others: a durable event is parked for that handler alone (`bus_dlq`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from enum import IntEnum
+from operator import attrgetter
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+from loguru import logger
+
+from hean.core.errors import EventError
+from hean.core.events.base import Event
+from hean.core.events.union import DURABLE, PRIORITY, Priority
+
+EventT = TypeVar("EventT", bound=Event)
+Handler = Callable[[Any], None]
+
+
+class Stage(IntEnum):
+    """The declared order in which handlers of one event are called."""
+
+    JOURNAL = 0
+    VENUE = 10
+    FEATURES = 20
+    LEDGER = 30
+    SHADOW_BOOK = 35
+    SLOTS = 40
+    RISK = 50
+    PERFORMANCE = 60
+    AUTOPILOT = 62
+    ALLOCATOR = 64
+    STRATEGIES = 70
+    GATE = 80
+    EXECUTION = 90
+    REPORTS = 100
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """One handler of one event type, with the name under which a failure is reported."""
+
+    owner: str
+    event_type: type[Event]
+    handler: Handler
+    stage: Stage
+    key: str | None
+    sequence: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.owner}:{self.event_type.__name__}"
+
+
+class DeadLetters(Protocol):
+    """Where the bus parks what a handler could not take; `holds` keeps later events in order."""
+
+    parked: int
+
+    def park(self, event: Event, subscription: Subscription, error: Exception | None) -> None: ...
+
+    def holds(self, event: Event, subscription: Subscription) -> bool: ...
+
+
+class BusStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """A frozen view of the bus: counts since it was made."""
+
+    delivered: dict[str, int]
+    queued: dict[str, int]
+    failures: dict[str, int]
+    subscriptions: int
+    deepest: int
+
+
+class _Topic:
+    """All subscriptions of one event type, resolved to tuples of handlers."""
+
+    __slots__ = ("by_key", "count", "durable", "general", "keyed", "read_key", "subscriptions")
+
+    def __init__(self, event_type: type[Event]) -> None:
+        self.subscriptions: list[Subscription] = []
+        self.general: tuple[Handler, ...] = ()
+        self.by_key: dict[str, tuple[Handler, ...]] = {}
+        self.keyed = False
+        self.durable = event_type in DURABLE
+        self.count = 0
+        field = event_type.key_field
+        self.read_key: Callable[[Any], str] | None = attrgetter(field) if field else None
+
+    def add(self, subscription: Subscription) -> None:
+        self.subscriptions.append(subscription)
+        self.subscriptions.sort(key=lambda one: (one.stage, one.sequence))
+        self.general = tuple(one.handler for one in self.subscriptions if one.key is None)
+        keys = {one.key: None for one in self.subscriptions if one.key is not None}
+        self.keyed = bool(keys)
+        self.by_key = {
+            key: tuple(one.handler for one in self.subscriptions if one.key in (None, key))
+            for key in keys
+        }
+
+
+_LANES: Final = (Priority.CRITICAL, Priority.NORMAL, Priority.LOW)
+
+
+class Bus:
+    """Delivers events to handlers in the declared order.
+
+    `dispatch` takes one input to completion; `publish` is for handlers. Both run in one thread.
+    """
+
+    def __init__(self) -> None:
+        self._topics: dict[type[Event], _Topic] = {kind: _Topic(kind) for kind in PRIORITY}
+        self._lanes: tuple[deque[Event], deque[Event], deque[Event]] = (deque(), deque(), deque())
+        self._lane_of: dict[type[Event], deque[Event]] = {
+            kind: self._lanes[priority] for kind, priority in PRIORITY.items()
+        }
+        self._pending: list[Event] = []
+        self._sequence = 0
+        self._queued = [0, 0, 0]
+        self._deepest = 0
+        self._failures: dict[str, int] = {}
+        self._dead_letters: DeadLetters | None = None
+
+    def use_dead_letters(self, queue: DeadLetters) -> None:
+        """Park failed deliveries of durable events in `queue`."""
+        self._dead_letters = queue
+
+    def subscribe(
+        self,
+        event_type: type[EventT],
+        handler: Callable[[EventT], None],
+        *,
+        stage: Stage,
+        owner: str,
+        key: str | None = None,
+    ) -> None:
+        """Call `handler` for each `event_type`, or only for those whose key field equals `key`.
+
+        Handlers of one type run by stage, then in order of subscription. Raises `EventError` for a
+        type outside the union, or a key on a type that has none.
+        """
+        topic = self._topics.get(event_type)
+        if topic is None:
+            raise EventError(f"{event_type.__name__} is not an event of the closed union")
+        if key is not None and topic.read_key is None:
+            raise EventError(f"{event_type.__name__} has no key to subscribe by, asked for {key!r}")
+        self._sequence += 1
+        topic.add(
+            Subscription(
+                owner=owner,
+                event_type=event_type,
+                handler=handler,
+                stage=stage,
+                key=key,
+                sequence=self._sequence,
+            )
+        )
+
+    def wanted(self, event_type: type[Event], key: str | None = None) -> bool:
+        """Return whether anybody would receive such an event (with that key)."""
+        topic = self._topics[event_type]
+        return bool(topic.general) or (bool(topic.by_key) if key is None else key in topic.by_key)
+
+    def publish(self, event: Event) -> None:
+        """Queue an event; it is delivered after the present handler has returned."""
+        self._pending.append(event)
+
+    def dispatch(self, event: Event) -> None:
+        """Deliver an input and everything it causes, to the end."""
+        self._deliver(event)
+        self.settle()
+
+    def settle(self) -> None:
+        """Deliver what is queued until nothing is left."""
+        if self._pending:
+            self._queue()
+        critical, normal, low = self._lanes
+        deliver = self._deliver
+        while True:
+            if critical:
+                deliver(critical.popleft())
+            elif normal:
+                deliver(normal.popleft())
+            elif low:
+                deliver(low.popleft())
+            else:
+                return
+
+    def redeliver(self, event: Event, subscription: Subscription) -> Exception | None:
+        """Call one handler again; return the error if it failed again, with its output dropped."""
+        try:
+            subscription.handler(event)
+        except Exception as error:
+            self._pending.clear()
+            return error
+        if self._pending:
+            self._queue()
+        return None
+
+    def check_durable(self) -> None:
+        """Raise `EventError` if a durable event has no subscriber."""
+        orphans = sorted(
+            kind.__name__ for kind in DURABLE if not self._topics[kind].subscriptions
+        )
+        if orphans:
+            raise EventError(f"durable events without a subscriber: {', '.join(orphans)}")
+
+    def statistics(self) -> BusStatistics:
+        """Return a frozen snapshot of the counts."""
+        return BusStatistics(
+            delivered={
+                kind.__name__: topic.count for kind, topic in self._topics.items() if topic.count
+            },
+            queued={lane.name: self._queued[lane] for lane in _LANES},
+            failures=dict(self._failures),
+            subscriptions=sum(len(t.subscriptions) for t in self._topics.values()),  # det-ok: ints
+            deepest=self._deepest,
+        )
+
+    def _deliver(self, event: Event) -> None:
+        topic = self._topics[type(event)]
+        topic.count += 1
+        if topic.keyed:
+            handlers = topic.by_key.get(topic.read_key(event), topic.general)  # type: ignore[misc]
+        else:
+            handlers = topic.general
+        letters = self._dead_letters
+        guarded = topic.durable and letters is not None and letters.parked
+        for handler in handlers:
+            if guarded and self._is_held(event, topic, handler):
+                continue
+            try:
+                handler(event)
+            except Exception as error:
+                self._pending.clear()
+                self._fail(event, topic, handler, error)
+            if self._pending:
+                self._queue()
+
+    def _is_held(self, event: Event, topic: _Topic, handler: Handler) -> bool:
+        letters = self._dead_letters
+        subscription = self._subscription(topic, handler)
+        if letters is None or not letters.holds(event, subscription):
+            return False
+        letters.park(event, subscription, None)
+        return True
+
+    def _fail(self, event: Event, topic: _Topic, handler: Handler, error: Exception) -> None:
+        subscription = self._subscription(topic, handler)
+        self._failures[subscription.name] = self._failures.get(subscription.name, 0) + 1
+        logger.opt(exception=error).error(
+            "{} failed on {}: {}", subscription.name, type(event).__name__, error
+        )
+        if topic.durable and self._dead_letters is not None:
+            self._dead_letters.park(event, subscription, error)
+
+    def _subscription(self, topic: _Topic, handler: Handler) -> Subscription:
+        for one in topic.subscriptions:
+            if one.handler == handler:
+                return one
+        raise EventError(f"no subscription for {handler!r}")
+
+    def _queue(self) -> None:
+        lane_of = self._lane_of
+        for event in self._pending:
+            lane_of[type(event)].append(event)
+            self._queued[PRIORITY[type(event)]] += 1
+        self._pending.clear()
+        depth = len(self._lanes[0]) + len(self._lanes[1]) + len(self._lanes[2])
+        self._deepest = max(self._deepest, depth)
+
+
+class Component(Protocol):
+    """A plain synchronous part of the system: handlers on the bus, and state that survives a kill."""
+
+    @property
+    def name(self) -> str: ...
+
+    def attach(self, bus: Bus) -> None:
+        """Subscribe the handlers."""
+        ...
+
+    def snapshot(self) -> bytes:
+        """Return the whole state, versioned (`hean.core.snapshot.pack`)."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Take over a state made by `snapshot`."""
+        ...
