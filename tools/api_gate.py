@@ -66,6 +66,11 @@ def last_tag(root: Path, package: str) -> str | None:
     return tags[0] if tags else None
 
 
+def _held(root: Path, tag: str, path: str) -> bool:
+    """Whether a tag held a file or folder; what is new since then can break nobody."""
+    return bool(git(root, "ls-tree", "--name-only", tag, "--", path).strip())
+
+
 def griffe(root: Path, member: Member, tag: str) -> list[str]:
     """List the breaks that griffe sees in the package's public modules since a tag."""
     uv = os.environ.get("UV") or shutil.which("uv") or "uv"
@@ -74,6 +79,11 @@ def griffe(root: Path, member: Member, tag: str) -> list[str]:
     found: list[str] = []
     for name in sorted(OWNED[member.name]):
         module = f"hean.{name.removesuffix('.py')}"
+        if not _held(root, tag, f"{source}/hean/{name}"):
+            continue
+        if not (root / source / "hean" / name).exists():
+            found.append(f"{module} is gone")
+            continue
         done = subprocess.run(
             [*command, "--format", "oneline", "--against", tag, "--search", source, module],
             cwd=root,
@@ -124,7 +134,7 @@ def _shape(field: Mapping[str, Any]) -> dict[str, Any]:
 def _schema_since(root: Path, member: Member, tag: str) -> list[str]:
     path = member.path / SCHEMA
     inside = path.relative_to(root).as_posix()
-    if inside not in git(root, "ls-tree", "-r", "--name-only", tag, "--", inside).split():
+    if not _held(root, tag, inside):
         return []
     if not path.exists():
         return ["event schema: the file is gone"]

@@ -115,9 +115,9 @@ def write_changelog(member: Member, version: str, changes: list[Fragment]) -> No
         change.path.unlink()
 
 
-def write_ranges(released: Member, version: str, everyone: list[Member]) -> list[str]:
+def write_ranges(released: Member, version: str, everyone: list[Member]) -> list[Member]:
     """Let the siblings accept the new version, each with a fragment that says so."""
-    changed: list[str] = []
+    changed: list[Member] = []
     for member in everyone:
         path = member.path / "pyproject.toml"
         before = path.read_text()
@@ -126,7 +126,7 @@ def write_ranges(released: Member, version: str, everyone: list[Member]) -> list
             path.write_text(after)
             note = member.path / "changelog.d" / f"{released.name}-{version}.changed.md"
             note.write_text(f"Works with {released.name} {version}.\n")
-            changed.append(member.name)
+            changed.append(member)
     return changed
 
 
@@ -139,13 +139,11 @@ def prepare(root: Path, member: Member, version: str, changes: list[Fragment]) -
 
     run(uv, "version", "--package", member.name, "--frozen", version)
     write_changelog(member, version, changes)
-    ranges = write_ranges(member, version, members(root))
+    others = write_ranges(member, version, members(root))
     run(uv, "lock")
-    paths = [
-        member.path,
-        *(root / "backend" / "packages" / name for name in ranges),
-        root / "uv.lock",
-    ]
+    paths = [member.path / "CHANGELOG.md", root / "uv.lock"]
+    for home in (member.path, *(other.path for other in others)):
+        paths += [home / "pyproject.toml", home / "changelog.d"]
     run("git", "add", "--", *map(str, paths))
     run("git", "commit", "-m", f"Release {member.name} {version}", "--", *map(str, paths))
 

@@ -90,7 +90,7 @@ def test_siblings_are_told(member: Member, tmp_path: Path) -> None:
     (home / "changelog.d").mkdir(parents=True)
     (home / "pyproject.toml").write_text('dependencies = ["hean-core>=0.3,<0.4"]\n')
     sibling = Member(home, {"project": {"name": "hean-risk", "version": "0.1.0"}})
-    assert release.write_ranges(member, "0.4.0", [sibling]) == ["hean-risk"]
+    assert release.write_ranges(member, "0.4.0", [sibling]) == [sibling]
     assert [change.text for change in release.fragments(sibling)] == ["Works with hean-core 0.4.0."]
 
 
