@@ -3,6 +3,7 @@
 usage: check.py                everything
        check.py repo           lock, ruff, contracts, pyright, workspace, conventions, uv pip check
        check.py package NAME   that package's tests, isolated and against its built wheel
+       check.py lowest         all wheels with the lowest versions they allow (CI: may download)
 """
 
 from __future__ import annotations
@@ -81,14 +82,18 @@ def build_step(wheels: Path) -> Step:
     return Step("build wheels", (command,))
 
 
+def wheels_of(chosen: Iterable[Member], wheels: Path) -> list[str]:
+    """Name the files that the build step leaves for these packages."""
+    return [
+        str(wheels / f"{each.name.replace('-', '_')}-{each.version}-py3-none-any.whl")
+        for each in chosen
+    ]
+
+
 def wheel_step(member: Member, everyone: list[Member], scratch: Path) -> Step:
     """Install a package and its siblings as wheels, by path, and run its tests against them."""
-    names = sorted({member.name, *siblings_of(member, everyone)})
-    versions = {each.name: each.version for each in everyone}
-    wheels = [
-        str(scratch / "wheels" / f"{name.replace('-', '_')}-{versions[name]}-py3-none-any.whl")
-        for name in names
-    ]
+    needed = siblings_of(member, everyone) | {member.name}
+    wheels = wheels_of((each for each in everyone if each.name in needed), scratch / "wheels")
     home = scratch / member.name
     python = str(home / "venv" / "bin" / "python")
     locked = str(home / "requirements.txt")
@@ -102,6 +107,28 @@ def wheel_step(member: Member, everyone: list[Member], scratch: Path) -> Step:
             (uv(), "pip", "install", "--quiet", "--python", python, "-r", locked, *wheels),
             (python, "-c", PROVE_INSTALLED.format(module=module)),
             (python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{PACKAGES}/{member.name}"),
+        ),
+    )
+
+
+def lowest_step(everyone: list[Member], scratch: Path) -> Step:
+    """Run all tests on the lowest version of each dependency that our ranges allow."""
+    home = scratch / "lowest"
+    python, locked = str(home / "venv" / "bin" / "python"), str(home / "requirements.txt")
+    projects = [f"{PACKAGES}/{each.path.name}/pyproject.toml" for each in everyone]
+    unnamed = [f"--no-emit-package={each.name}" for each in everyone]
+    compile_lowest = (uv(), "pip", "compile", "--quiet", "--no-sources", *unnamed, *projects)
+    wheels = wheels_of(everyone, scratch / "wheels")
+    tests = [f"{PACKAGES}/{each.path.name}" for each in everyone]
+    dev = sorted({text for each in everyone for text in each.dev})
+    links = ("--resolution", "lowest-direct", "--find-links", str(scratch / "wheels"))
+    return Step(
+        "all packages: lowest versions",
+        (
+            (uv(), "venv", "--quiet", "--python", sys.executable, str(home / "venv")),
+            (*compile_lowest, *links, "--python", python, "--output-file", locked),
+            (uv(), "pip", "install", "--quiet", "--python", python, "-r", locked, *wheels, *dev),
+            (python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests),
         ),
     )
 
@@ -147,6 +174,13 @@ def run_packages(
         return [build, *run_all(steps)]
 
 
+def run_lowest(everyone: list[Member]) -> list[Result]:
+    """Build the wheels and run them on the lowest versions."""
+    with tempfile.TemporaryDirectory(prefix="hean-check-") as folder:
+        build = run(build_step(Path(folder) / "wheels"))
+        return [build, run(lowest_step(everyone, Path(folder)))] if build.ok else [build]
+
+
 def report(results: Sequence[Result]) -> int:
     """Print what failed, each with its output, and a last line that sums up."""
     failed = [result for result in results if not result.ok]
@@ -165,6 +199,8 @@ def main(words: list[str]) -> int:
             return report(run_packages(everyone, everyone, repo_steps()))
         case ["repo"]:
             return report(run_all(repo_steps()))
+        case ["lowest"]:
+            return report(run_lowest(everyone))
         case ["package", name]:
             chosen = [member for member in everyone if member.name == name]
             if not chosen:
