@@ -272,9 +272,7 @@ def load(
 
 def effective(settings: HEANSettings) -> dict[str, str]:
     """Return each setting's name and value as text; a secret that is set shows as `***`."""
-    return {
-        one.name: _text(_value(settings, one.path)) for one in settings_of(type(settings))
-    }
+    return {one.name: _text(_value(settings, one.path)) for one in settings_of(type(settings))}
 
 
 def settings_lines(settings_class: type[HEANSettings]) -> list[tuple[str, str, str]]:
@@ -390,7 +388,7 @@ def _text(value: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    return f"'{text}'" if set(text) & set(" #\"${") else text
+    return f"'{text}'" if set(text) & set(' #"${') else text
 
 
 def _explain(error: ValidationError, known: Mapping[str, Setting]) -> str:
