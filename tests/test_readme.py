@@ -2,8 +2,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PACKAGE_PAGES = sorted(ROOT.glob("backend/packages/*/README.md"))
 COMMANDS = ("uv run hean-app", "uv run pytest")
 
 
@@ -57,7 +60,7 @@ def test_every_package_has_its_row() -> None:
 def test_links_resolve() -> None:
     """Every relative link in the README, the guides and the packages' READMEs leads to a file."""
     pages = [ROOT / "README.md", *ROOT.glob(".github/*.md"), *ROOT.glob("backend/docs/**/*.md")]
-    pages += ROOT.glob("backend/packages/*/README.md")
+    pages += PACKAGE_PAGES
     broken = [
         f"{page.relative_to(ROOT)}: {target}"
         for page in pages
@@ -65,3 +68,13 @@ def test_links_resolve() -> None:
         if "://" not in target and not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+@pytest.mark.parametrize("page", PACKAGE_PAGES, ids=[page.parent.name for page in PACKAGE_PAGES])
+def test_package_examples_run(page: Path) -> None:
+    """Each package's README tells its events and settings, and its example runs as printed."""
+    text = page.read_text(encoding="utf-8")
+    for heading in ("## Events", "## Settings", "## Example"):
+        assert heading in text
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(example, str(page), "exec"), {"__name__": "example"})
