@@ -41,8 +41,9 @@ CLOCKS = {f"time.{name}{unit}" for name in _CLOCK_FUNCTIONS for unit in ("", "_n
     "anyio.current_time",
 }
 CHANCE = ("random.", "secrets.", "uuid.", "os.urandom", "os.getrandom")
-SEEDED = {"default_rng", "Philox", "PCG64", "PCG64DXSM", "SFC64", "MT19937", "SeedSequence"}
-TYPES = {"Generator", "BitGenerator"}
+_GENERATORS = ("default_rng", "Philox", "PCG64", "PCG64DXSM", "SFC64", "MT19937", "SeedSequence")
+SEEDED = {"random.Random", *(f"numpy.random.{name}" for name in _GENERATORS)}
+TYPES = {"numpy.random.Generator", "numpy.random.BitGenerator"}
 STARTS = {
     "threading.Thread",
     "threading.Timer",
@@ -166,16 +167,14 @@ def _clock_and_chance(source: Source) -> Iterator[Hit]:
         name = source.dotted(node)
         if name in CLOCKS and source.module not in CLOCK_SEAM:
             yield _at(node, f"wall clock {name}: kernel time comes with the event")
+        elif name in SEEDED:
+            call = source.parents.get(node)
+            if isinstance(call, ast.Call) and call.func is node and not _seed(call):
+                yield _at(node, f"{name} without a seed")
         elif name.startswith(CHANCE):
             yield _at(node, f"random source {name}: draws come from a seeded generator")
-        elif name.startswith("numpy.random."):
-            what = name.split(".")[2]
-            call = source.parents.get(node)
-            if what in SEEDED:
-                if isinstance(call, ast.Call) and call.func is node and not _seed(call):
-                    yield _at(node, f"{name} without a seed")
-            elif what not in TYPES:
-                yield _at(node, f"{name} draws from numpy's global state")
+        elif name.startswith("numpy.random.") and name not in TYPES:
+            yield _at(node, f"{name} draws from numpy's global state")
 
 
 def _seed(call: ast.Call) -> bool:

@@ -26,7 +26,7 @@ def messages(path: str, text: str) -> list[str]:
         "from datetime import datetime; x = datetime.now(None)",
         "import datetime as dt; x = dt.datetime.utcnow()",
         "import random; x = random.random()",
-        "from random import Random; x = Random(1)",
+        "from random import Random; x = Random()",
         "import os; x = os.urandom(4)",
         "import uuid; x = uuid.uuid4()",
         "from secrets import token_hex; x = token_hex()",
@@ -57,6 +57,8 @@ def test_domain_code_is_refused(line: str) -> None:
     [
         "import time; x = time.gmtime(0)",
         "import numpy as np; x = np.random.default_rng(7)",
+        "from random import Random\ndef f(draw: Random): return draw.random()",
+        "import random; x = random.Random(7)",
         "from numpy.random import Generator, Philox; x = Generator(Philox(key=3))",
         "x = sum(1 for y in z if y)",
         "from decimal import Decimal; x = sum(amounts, Decimal(0))",
