@@ -33,3 +33,24 @@ def minted_order_id(cause: str, instrument: str, strategy: str, attempt: int) ->
 def protective_order_id(parent: str) -> str:
     """Return the client order id of the protective stop that rests for the order `parent`."""
     return parent + PROTECTIVE_SUFFIX
+
+
+_REQUEST_LENGTH = 33
+_SLICE_LETTERS = "ghijklmnopqrstuvwxyz"
+MAX_SLICES = len(_SLICE_LETTERS) + 1
+"""How many orders one request may be sent in: the first under its own id."""
+
+
+def slice_order_id(request: str, number: int) -> str:
+    """Return the client order id of slice `number` of a request; slice 0 has the request's own.
+
+    One letter beyond hex is appended, so that a slice's protective stop still has 36 characters.
+    """
+    return request if number == 0 else request + _SLICE_LETTERS[number - 1]
+
+
+def request_order_id(client_order_id: str) -> str:
+    """Return the client order id of the request a slice or a protective stop belongs to."""
+    found = client_order_id.removesuffix(PROTECTIVE_SUFFIX)
+    is_slice = len(found) == _REQUEST_LENGTH + 1 and found[-1] in _SLICE_LETTERS
+    return found[:-1] if is_slice else found
