@@ -1,0 +1,5 @@
+"""`python -m hean.app` is `hean-app`."""
+
+from hean.app.cli import main
+
+main()

@@ -1,0 +1,219 @@
+"""The command line: `hean-app`. Heavy parts are imported by the command that needs them.
+
+Exit codes: 0 ok, 2 usage or settings, 3 data, 4 a broken promise.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hean.core.errors import HEANError, SettingsError
+
+if TYPE_CHECKING:
+    from hean.app.settings import AppSettings
+    from hean.config import Loaded
+
+app = typer.Typer(
+    name="hean-app",
+    help="Many strategies, one small account: paper by default, offline, until Ctrl-C.",
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Look at datasets.", no_args_is_help=True, rich_markup_mode=None)
+config_app = typer.Typer(help="Show settings.", rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+app.add_typer(config_app, name="config")
+
+_SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; may be repeated."),
+]
+_StrategiesOption = Annotated[
+    str | None, typer.Option("--strategies", metavar="A,B", help="Run only these strategies.")
+]
+_CapitalOption = Annotated[
+    str | None, typer.Option("--capital", metavar="USDT", help="Starting capital.")
+]
+_SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of everything that draws.")]
+_JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def load_settings(
+    overrides: list[str] | None = None,
+    *,
+    capital: str | None = None,
+    seed: int | None = None,
+    strategies: str | None = None,
+    state_dir: Path | None = None,
+) -> Loaded[AppSettings]:
+    """Return the settings from arguments, process and `.env`; arguments win."""
+    from hean.app.settings import AppSettings
+    from hean.config import load
+
+    arguments: dict[str, str] = {}
+    for text in overrides or []:
+        name, mark, value = text.partition("=")
+        if not mark or not name:
+            raise SettingsError(f"--set {text!r} is not KEY=VALUE; write --set RISK__MAX_POSITIONS=5")
+        arguments[name.strip().upper()] = value.strip()
+    if capital is not None:
+        arguments["INITIAL_CAPITAL"] = capital
+    if seed is not None:
+        arguments["RANDOM_SEED"] = str(seed)
+    if state_dir is not None:
+        arguments["STATE_DIR"] = str(state_dir)
+    if strategies is not None:
+        arguments.update(_only(strategies))
+    env_file = Path(".env")
+    return load(
+        AppSettings, arguments=arguments, env_file=env_file if env_file.is_file() else None
+    )
+
+
+def _only(names: str) -> dict[str, str]:
+    """Return the settings that enable just the named strategies."""
+    from hean.app.strategy_selection import enabling
+
+    return enabling(tuple(name.strip() for name in names.split(",") if name.strip()))
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Run on paper when no command is given."""
+    if context.invoked_subcommand is None:
+        run()
+
+
+@app.command()
+def run(
+    duration: Annotated[
+        str | None, typer.Option(help="Stop after this much kernel time: 90s, 15m, 2h, 1d.")
+    ] = None,
+    speed: Annotated[str, typer.Option(help="Kernel seconds per second, or max.")] = "1",
+    seed: _SeedOption = None,
+    feed: Annotated[str, typer.Option(help="Where market data comes from: sim.")] = "sim",
+    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live view.")] = False,
+    capital: _CapitalOption = None,
+    strategies: _StrategiesOption = None,
+    state_dir: Annotated[Path | None, typer.Option(help="Where the run keeps its state.")] = None,
+    overrides: _SetOption = None,
+) -> None:
+    """Trade on paper in real time until Ctrl-C; a second start goes on where the first stopped."""
+    from hean.app.view import announce
+
+    announce(feed=feed, plain=plain)
+    from hean.app.runner import run_paper
+    from hean.app.timespan import parse_duration, parse_speed
+
+    loaded = load_settings(
+        overrides, capital=capital, seed=seed, strategies=strategies, state_dir=state_dir
+    )
+    run_paper(
+        loaded,
+        feed_name=feed,
+        duration_ns=None if duration is None else parse_duration(duration),
+        speed=parse_speed(speed),
+        plain=plain,
+    )
+
+
+@app.command()
+def backtest(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET.toml", help="The dataset to replay.")],
+    out: Annotated[Path | None, typer.Option(help="Leave the run directory here.")] = None,
+    capital: _CapitalOption = None,
+    strategies: _StrategiesOption = None,
+    start: Annotated[str | None, typer.Option(help="Begin at this UTC time.")] = None,
+    end: Annotated[str | None, typer.Option(help="End before this UTC time.")] = None,
+    seed: _SeedOption = None,
+    overrides: _SetOption = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """Replay a dataset on the paper venue and say what came of it."""
+    from hean.app.backtest import run_backtest
+
+    loaded = load_settings(overrides, capital=capital, seed=seed, strategies=strategies)
+    run_backtest(loaded, dataset, out=out, start=start, end=end, as_json=as_json)
+
+
+@app.command()
+def replay(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A finished run.")],
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare every decision; exit 4 if any differs.")
+    ] = False,
+    dataset: Annotated[
+        Path | None, typer.Option(help="The dataset's TOML, if it has moved.")
+    ] = None,
+) -> None:
+    """Take a run's inputs again and make its decisions anew."""
+    from hean.app.replay.session import replay_run
+
+    differences = replay_run(run_dir, dataset=dataset)
+    if verify and differences:
+        raise typer.Exit(4)
+
+
+@app.command()
+def why(
+    strategy: Annotated[str, typer.Argument(help="The strategy to ask about.")],
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR")],
+    as_json: _JsonOption = False,
+) -> None:
+    """Say why a strategy traded, or did not: its funnel, nearest misses and what would change it."""
+    from hean.app.reports.why import explain
+
+    explain(strategy, run_dir, as_json=as_json)
+
+
+@data_app.command()
+def inspect(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET.toml")],
+    as_json: _JsonOption = False,
+) -> None:
+    """Say what a dataset carries, its ranges and gaps, and which strategies can run on it."""
+    from hean.app.inspection import print_inspection
+
+    print_inspection(load_settings().settings, dataset, as_json=as_json)
+
+
+@config_app.callback(invoke_without_command=True)
+def config(context: typer.Context, overrides: _SetOption = None, as_json: _JsonOption = False) -> None:
+    """Print every effective setting and where it came from."""
+    if context.invoked_subcommand is None:
+        from hean.app.settings_view import print_settings
+
+        print_settings(load_settings(overrides), as_json=as_json)
+
+
+@config_app.command()
+def example() -> None:
+    """Write `.env.example`: every setting, its default and what it means."""
+    from hean.app.settings import AppSettings
+    from hean.config import example_text
+
+    sys.stdout.write(example_text(AppSettings))
+
+
+def main() -> None:
+    """Run the command line; an expected failure is one sentence and its exit code."""
+    from hean.app.log import configure_logging
+
+    configure_logging()
+    try:
+        app()
+    except HEANError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
