@@ -1,0 +1,83 @@
+"""What a slot is: who asks, what is answered, what holds it, and the counts of it all."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from hean.core.events.reasons import ReasonCode
+from hean.core.instruments import ZERO
+
+NEVER = 1 << 62
+"""The deadline of what need not be acknowledged."""
+
+SlotKey = tuple[str, str]
+
+
+class SlotRequest(msgspec.Struct, frozen=True, gc=False):
+    """A wish for the slot of one strategy on one instrument."""
+
+    strategy: str
+    instrument: str
+
+
+class Grant(msgspec.Struct, frozen=True, gc=False):
+    """All slots asked for are held; `taken` are those that were not held before."""
+
+    keys: tuple[SlotKey, ...]
+    taken: tuple[SlotKey, ...]
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """No slot was taken: the reason, how many would be in use, and how many may be."""
+
+    code: ReasonCode
+    number: int
+    limit: int
+
+
+class SlotStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """A frozen view: what is in use now, and the contention so far.
+
+    `lost_to` counts refusals by (loser, holder or beneficiary); `won` counts last slots taken.
+    """
+
+    maximum: int
+    open: int
+    working: int
+    reserved: int
+    unknown: int
+    peak: int
+    granted: int
+    contended: int
+    expired: int
+    unreserved: int
+    refused_by_strategy: dict[str, int]
+    won: dict[str, int]
+    lost_to: tuple[tuple[str, str, int], ...]
+
+
+class Entry(msgspec.Struct):
+    """An entry at the venue. It is done once it ended and the books took over all it filled."""
+
+    deadline: int
+    release_order: str = ""
+    accepted: bool = False
+    unknown: bool = False
+    ended: bool = False
+    filled: Decimal = ZERO
+    total: Decimal = ZERO
+    handed: Decimal = ZERO
+
+    @property
+    def is_done(self) -> bool:
+        return self.ended and self.handed >= self.total and self.handed >= self.filled
+
+
+class Slot(msgspec.Struct):
+    """What holds the slot: a bare reservation until its deadline, entries, a position."""
+
+    reserved_until: int = 0
+    is_open: bool = False
+    orders: dict[str, Entry] = {}
