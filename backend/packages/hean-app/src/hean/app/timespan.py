@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from hean.core.errors import SettingsError
 
@@ -38,3 +39,22 @@ def parse_speed(text: str) -> float | None:
     if not 0.0 < speed <= 1e6:
         raise SettingsError(f"--speed {text!r} is not a number above 0 nor max; write --speed 10")
     return speed
+
+
+def parse_instant(text: str, option: str) -> int:
+    """Return a UTC date or time (2025-10-01, 2025-10-01T12:00:00Z) in ns; raises `SettingsError`."""
+    try:
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        raise SettingsError(
+            f"{option} {text!r} is no UTC time; write 2025-10-01 or 2025-10-01T12:00:00Z"
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp()) * SECOND_NS
+
+
+def format_instant(ts_ns: int) -> str:
+    """Return kernel time as ISO 8601 UTC to the second."""
+    moment = datetime.fromtimestamp(ts_ns // SECOND_NS, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,131 @@
+"""`hean-app backtest`: a dataset replayed on the paper venue, as fast as it goes."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hean.app.feeds.replay import DatasetFeed
+from hean.app.progress import Progress
+from hean.app.reports.summary import summarise, write_run
+from hean.app.session import Session
+from hean.app.settings import AppSettings
+from hean.app.timespan import parse_instant
+from hean.config import Loaded
+from hean.core.clock import WallClock
+from hean.core.errors import DataError, SettingsError
+from hean.core.journal import SqliteJournal
+from hean.main import TradingSystem
+
+_PROGRESS_EVENTS = 4096
+_MEBIBYTE = 1024
+
+
+def peak_rss_mb() -> float:
+    """Return the most memory this process has held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MEBIBYTE
+
+
+def open_dataset(path: Path, start: str | None, end: str | None) -> DatasetFeed:
+    """Return the feed of a dataset TOML, clipped to [start, end)."""
+    return DatasetFeed(
+        path,
+        start_ns=None if start is None else parse_instant(start, "--start"),
+        end_ns=None if end is None else parse_instant(end, "--end"),
+    )
+
+
+def run_backtest(
+    loaded: Loaded[AppSettings],
+    dataset: Path,
+    *,
+    out: Path | None,
+    start: str | None = None,
+    end: str | None = None,
+    as_json: bool = False,
+) -> dict[str, Any]:
+    """Run a backtest, leave the run directory if asked, print and return the summary."""
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="hean-") as folder:
+            return _run(loaded, dataset, Path(folder), start, end, as_json=as_json, kept=False)
+    prepare_directory(out)
+    return _run(loaded, dataset, out, start, end, as_json=as_json, kept=True)
+
+
+def prepare_directory(out: Path) -> None:
+    """Make the run directory; refuse one that already holds something, so nothing is lost."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SettingsError(f"--out {out} already holds something; give a new directory")
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def _run(
+    loaded: Loaded[AppSettings],
+    dataset: Path,
+    directory: Path,
+    start: str | None,
+    end: str | None,
+    *,
+    as_json: bool,
+    kept: bool,
+) -> dict[str, Any]:
+    clock = WallClock()
+    began = clock.now_ns()
+    feed = open_dataset(dataset, start, end)
+    journal = SqliteJournal(directory / "journal.db", durable=False)
+    try:
+        system = TradingSystem(
+            settings=loaded.settings, description=feed.description, journal=journal
+        )
+        refuse_if_nothing_runs(system, str(dataset))
+        session = Session(system, feed, journal)
+        session.open(
+            session.facts(dataset=str(dataset.resolve()), start=start or "", end=end or "")
+        )
+        journal.commit()
+        announce_idle(system)
+        _pull(session, clock)
+        session.finish("end of data")
+        wall = (clock.now_ns() - began) / 1e9
+        summary = summarise(session, wall_seconds=wall, peak_rss_mb=peak_rss_mb())
+        write_run(session, directory, summary, html=kept)
+    finally:
+        journal.close()
+    from hean.app.reports.render import print_summary
+
+    print_summary(summary, directory if kept else None, as_json=as_json)
+    return summary
+
+
+def _pull(session: Session, clock: WallClock) -> None:
+    description = session.feed.description
+    with Progress(clock, description.first, description.last) as progress:
+        take, step = session.take, 0
+        for event in iter(session.next_event, None):
+            take(event)
+            step += 1
+            if step == _PROGRESS_EVENTS:
+                step = 0
+                progress.update(session.feed_events, session.now)
+
+
+def refuse_if_nothing_runs(system: TradingSystem, dataset: str) -> None:
+    """Raise `DataError` when no enabled strategy can run on what the feed carries."""
+    if any(not one.cannot_run_because for one in system.strategies.strategies):
+        return
+    reasons = "; ".join(
+        f"{one.profile.strategy}: {one.cannot_run_because}" for one in system.strategies.strategies
+    )
+    raise DataError(f"no strategy can run on {dataset}: {reasons or 'none is enabled'}")
+
+
+def announce_idle(system: TradingSystem) -> None:
+    """Name, before the first event, the strategies that cannot run and what is assumed."""
+    for one in system.strategies.strategies:
+        if one.cannot_run_because:
+            sys.stderr.write(f"not running {one.profile.strategy}: {one.cannot_run_because}\n")
+    for note in system.description.notes:
+        sys.stderr.write(f"note: {note}\n")
