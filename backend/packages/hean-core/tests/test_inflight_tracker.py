@@ -135,7 +135,7 @@ def test_an_unknown_order_keeps_its_slot_until_the_venue_says() -> None:
 
 def test_a_waiting_leg_has_no_deadline_until_its_release_ended() -> None:
     """A leg held back for its partner may wait for minutes, but not once the partner is gone."""
-    system, tracker = _system()
+    system, _ = _system()
     first = order_request(number=1, intent=Intent.LEG)
     wire = order_request(number=2, intent=Intent.LEG, instrument=ETH)
     fields = {name: getattr(wire, name) for name in OrderRequest.__struct_fields__}

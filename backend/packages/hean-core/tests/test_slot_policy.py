@@ -50,7 +50,7 @@ def test_a_claim_stops_the_lending_until_it_is_settled_or_lapses() -> None:
 
 
 def test_a_loan_is_not_renewed_while_claimed() -> None:
-    """A quoting strategy may renew its slot until its claimant waits, then only to its time stop."""
+    """A quoting strategy renews its slot until a claimant waits, then only to its time stop."""
     policy = _policy(_SLOW, _FAST)
     assert policy.may_renew("fast", has_position=False, now=0)
     policy.refused("slow", 0)
@@ -90,7 +90,7 @@ _STEPS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 120)), min_size=20
 def test_no_slow_strategy_starves(
     holds: list[float], steps: list[tuple[int, int]], maximum: int
 ) -> None:
-    """However fast ones crowd in, a slow one is never refused past a cooldown after its first no."""
+    """However fast ones crowd in, a slow one waits at most a cooldown after its first refusal."""
     slow = [_timed(f"slow{n}", FrequencyClass.LOW, 1800.0 * (n + 1), 600.0) for n in range(2)]
     fast = [_timed(f"fast{n}", FrequencyClass.HIGH, 1.0, hold) for n, hold in enumerate(holds)]
     policy = _policy(*slow, *fast, maximum=maximum)

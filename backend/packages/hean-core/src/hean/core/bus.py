@@ -2,7 +2,8 @@
 
 Handlers are plain synchronous callables. What a handler publishes is queued when it returns and
 dropped when it raises, so a failed handler leaves no trace outside itself. One failing handler
-never harms the others: a durable event is parked for that handler alone (`bus_dlq`).
+never harms the others: a durable event is parked for that handler alone (`bus_dlq`). Only a
+`JournalError` passes through and ends the run: without its journal the system must not go on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 from loguru import logger
 
-from hean.core.errors import EventError
+from hean.core.errors import EventError, JournalError
 from hean.core.events.base import Event
 from hean.core.events.union import DURABLE, PRIORITY, Priority
 
@@ -44,18 +45,18 @@ class Stage(IntEnum):
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
-    """One handler of one event type, with the name under which a failure is reported."""
+    """One handler of one event type.
 
+    `name` is unique on its bus and the same in each run: a failure is reported and found by it.
+    """
+
+    name: str
     owner: str
     event_type: type[Event]
     handler: Handler
     stage: Stage
     key: str | None
     sequence: int
-
-    @property
-    def name(self) -> str:
-        return f"{self.owner}:{self.event_type.__name__}"
 
 
 class DeadLetters(Protocol):
@@ -126,6 +127,7 @@ class Bus:
         self._deepest = 0
         self._failures: dict[str, int] = {}
         self._dead_letters: DeadLetters | None = None
+        self._by_name: dict[str, Subscription] = {}
 
     def use_dead_letters(self, queue: DeadLetters) -> None:
         """Park failed deliveries of durable events in `queue`."""
@@ -151,16 +153,21 @@ class Bus:
         if key is not None and topic.read_key is None:
             raise EventError(f"{event_type.__name__} has no key to subscribe by, asked for {key!r}")
         self._sequence += 1
-        topic.add(
-            Subscription(
-                owner=owner,
-                event_type=event_type,
-                handler=handler,
-                stage=stage,
-                key=key,
-                sequence=self._sequence,
-            )
+        subscription = Subscription(
+            name=self._free_name(f"{owner}:{event_type.__name__}", key),
+            owner=owner,
+            event_type=event_type,
+            handler=handler,
+            stage=stage,
+            key=key,
+            sequence=self._sequence,
         )
+        self._by_name[subscription.name] = subscription
+        topic.add(subscription)
+
+    def find(self, name: str) -> Subscription | None:
+        """Return the subscription of that name, or None."""
+        return self._by_name.get(name)
 
     def wanted(self, event_type: type[Event], key: str | None = None) -> bool:
         """Return whether anybody would receive such an event (with that key)."""
@@ -193,11 +200,19 @@ class Bus:
                 return
 
     def redeliver(self, event: Event, subscription: Subscription) -> Exception | None:
-        """Call one handler again; return the error if it failed again, with its output dropped."""
+        """Call one handler again; return the error if it failed again, with its output dropped.
+
+        For the dead-letter queue: what its own handler published before this call is queued first.
+        """
+        if self._pending:
+            self._queue()
         try:
             subscription.handler(event)
+        except JournalError:
+            raise
         except Exception as error:
             self._pending.clear()
+            self._failures[subscription.name] = self._failures.get(subscription.name, 0) + 1
             return error
         if self._pending:
             self._queue()
@@ -205,9 +220,7 @@ class Bus:
 
     def check_durable(self) -> None:
         """Raise `EventError` if a durable event has no subscriber."""
-        orphans = sorted(
-            kind.__name__ for kind in DURABLE if not self._topics[kind].subscriptions
-        )
+        orphans = sorted(kind.__name__ for kind in DURABLE if not self._topics[kind].subscriptions)
         if orphans:
             raise EventError(f"durable events without a subscriber: {', '.join(orphans)}")
 
@@ -223,6 +236,14 @@ class Bus:
             deepest=self._deepest,
         )
 
+    def _free_name(self, name: str, key: str | None) -> str:
+        wanted = base = name if key is None else f"{name}[{key}]"
+        count = 1
+        while wanted in self._by_name:
+            count += 1
+            wanted = f"{base}#{count}"
+        return wanted
+
     def _deliver(self, event: Event) -> None:
         topic = self._topics[type(event)]
         topic.count += 1
@@ -237,6 +258,8 @@ class Bus:
                 continue
             try:
                 handler(event)
+            except JournalError:
+                raise
             except Exception as error:
                 self._pending.clear()
                 self._fail(event, topic, handler, error)
@@ -277,7 +300,7 @@ class Bus:
 
 
 class Component(Protocol):
-    """A plain synchronous part of the system: handlers on the bus, and state that survives a kill."""
+    """A plain synchronous part: handlers on the bus, and state that survives a kill."""
 
     @property
     def name(self) -> str: ...

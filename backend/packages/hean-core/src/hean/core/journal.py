@@ -56,6 +56,8 @@ CREATE TABLE IF NOT EXISTS states (snapshot INTEGER NOT NULL, component TEXT NOT
 CREATE TABLE IF NOT EXISTS segments (id INTEGER PRIMARY KEY, snapshot INTEGER,
     first_input INTEGER NOT NULL, facts TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS spilled (id INTEGER PRIMARY KEY, payload BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS dead_letters (id INTEGER PRIMARY KEY, handler TEXT NOT NULL,
+    error TEXT NOT NULL, payload BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -94,6 +96,15 @@ class Segment(msgspec.Struct, frozen=True):
     facts: dict[str, str]
 
 
+class DeadLetter(msgspec.Struct, frozen=True):
+    """What a handler never took, kept for a person."""
+
+    number: int
+    handler: str
+    error: str
+    payload: bytes
+
+
 class Journal(Protocol):
     """Where records go, in order. `head` is the hash of the newest."""
 
@@ -105,11 +116,18 @@ class Journal(Protocol):
 
     def append(self, input_sequence: int, ts_ns: int, type_name: str, payload: bytes) -> None: ...
 
+    @property
+    def failure(self) -> str:
+        """Why the newest records could not be written; they wait in memory. Empty when all is well."""
+        ...
+
     def commit(self) -> None: ...
 
-    def spill(self, payload: bytes) -> int: ...
+    def spill(self, number: int, data: bytes) -> None: ...
 
-    def unspill(self, spilled: int) -> bytes: ...
+    def read_spilled(self, number: int) -> bytes: ...
+
+    def bury(self, number: int, handler: str, error: str, data: bytes) -> None: ...
 
 
 class MemoryJournal:
@@ -121,7 +139,8 @@ class MemoryJournal:
         self._head = GENESIS
         self._count = 0
         self._spilled: dict[int, bytes] = {}
-        self._next_spill = 0
+        self.failure = ""
+        self.dead_letters: dict[int, DeadLetter] = {}
 
     @property
     def head(self) -> bytes:
@@ -142,13 +161,14 @@ class MemoryJournal:
     def commit(self) -> None:
         """Nothing waits: memory is written at once."""
 
-    def spill(self, payload: bytes) -> int:
-        self._next_spill += 1
-        self._spilled[self._next_spill] = payload
-        return self._next_spill
+    def spill(self, number: int, data: bytes) -> None:
+        self._spilled[number] = data
 
-    def unspill(self, spilled: int) -> bytes:
-        return self._spilled.pop(spilled)
+    def read_spilled(self, number: int) -> bytes:
+        return self._spilled[number]
+
+    def bury(self, number: int, handler: str, error: str, data: bytes) -> None:
+        self.dead_letters[number] = DeadLetter(number, handler, error, data)
 
 
 class SqliteJournal:
@@ -167,6 +187,7 @@ class SqliteJournal:
         except sqlite3.Error as error:
             raise JournalError(f"{path.name} cannot be opened as a journal: {error}") from error
         self._count, self._head = (row[0], row[1]) if row else (0, GENESIS)
+        self.failure = ""
         self._waiting: list[tuple[int, int, int, str, bytes, bytes]] = []
         self._expected: deque[tuple[int, str, bytes]] = deque()
         self._marks: dict[str, str] = {}
@@ -194,7 +215,14 @@ class SqliteJournal:
             return
         self._waiting.append((self._count, input_sequence, ts_ns, type_name, payload, head))
         if len(self._waiting) >= _GROUP:
+            self._try_commit()
+
+    def _try_commit(self) -> None:
+        """Write what waits; a disk that refuses is told in `failure`, and nothing is dropped."""
+        try:
             self.commit()
+        except JournalError as error:
+            self.failure = str(error)
 
     def _hold_against(self, type_name: str, head: bytes) -> None:
         seq, expected_type, expected = self._expected.popleft()
@@ -224,9 +252,15 @@ class SqliteJournal:
             self._write_waiting()
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
+            self._roll_back()
             raise JournalError(f"{self.path.name} cannot be written: {error}") from error
         self._waiting.clear()
         self._marks.clear()
+        self.failure = ""
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
     def _write_waiting(self) -> None:
         self._db.executemany("INSERT INTO records VALUES (?,?,?,?,?,?)", self._waiting)
@@ -252,6 +286,7 @@ class SqliteJournal:
             self._prune()
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
+            self._roll_back()
             raise JournalError(f"{self.path.name} cannot be written: {error}") from error
         self._waiting.clear()
         self._marks.clear()
@@ -300,9 +335,7 @@ class SqliteJournal:
 
     def segments(self) -> list[Segment]:
         """Return every start and restart in order."""
-        rows = self._db.execute(
-            "SELECT id, snapshot, first_input, facts FROM segments ORDER BY id"
-        )
+        rows = self._db.execute("SELECT id, snapshot, first_input, facts FROM segments ORDER BY id")
         return [Segment(row[0], row[1], row[2], json.loads(row[3])) for row in rows]
 
     def records(self, types: Iterable[str] = ()) -> Iterator[Record]:
@@ -322,22 +355,37 @@ class SqliteJournal:
             position += 1
             head = blake2b(head + record.payload, digest_size=32).digest()
             if record.seq != position or record.hash != head:
-                raise JournalError(f"the hash chain of {self.path.name} breaks at record {position}")
+                raise JournalError(
+                    f"the hash chain of {self.path.name} breaks at record {position}"
+                )
         return head
 
-    def spill(self, payload: bytes) -> int:
-        """Keep bytes that no longer fit in memory; return the handle to read them back by."""
-        found = self._db.execute("INSERT INTO spilled (payload) VALUES (?)", (payload,)).lastrowid
-        assert found is not None
-        return found
+    def spill(self, number: int, data: bytes) -> None:
+        """Keep a dead letter that no longer fits in memory; writing it again replaces it."""
+        self._write("INSERT OR REPLACE INTO spilled VALUES (?,?)", (number, data))
 
-    def unspill(self, spilled: int) -> bytes:
-        """Return and forget spilled bytes."""
-        row = self._db.execute("SELECT payload FROM spilled WHERE id = ?", (spilled,)).fetchone()
+    def read_spilled(self, number: int) -> bytes:
+        """Return a spilled letter; it stays, for a restart may ask for it again."""
+        row = self._db.execute("SELECT payload FROM spilled WHERE id = ?", (number,)).fetchone()
         if row is None:
-            raise JournalError(f"spilled entry {spilled} is not in {self.path.name}")
-        self._db.execute("DELETE FROM spilled WHERE id = ?", (spilled,))
+            raise JournalError(f"spilled letter {number} is not in {self.path.name}")
         return row[0]
+
+    def bury(self, number: int, handler: str, error: str, data: bytes) -> None:
+        """Keep for a person what no retry cured."""
+        row = (number, handler, error, data)
+        self._write("INSERT OR REPLACE INTO dead_letters VALUES (?,?,?,?)", row)
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """Return what was buried, in order."""
+        rows = self._db.execute("SELECT id, handler, error, payload FROM dead_letters ORDER BY id")
+        return [DeadLetter(*row) for row in rows]
+
+    def _write(self, statement: str, row: tuple[object, ...]) -> None:
+        try:
+            self._db.execute(statement, row)
+        except sqlite3.Error as error:
+            raise JournalError(f"{self.path.name} cannot be written: {error}") from error
 
     def close(self) -> None:
         """Write what waits and release the file."""
@@ -361,8 +409,16 @@ class JournalRecorder:
         sorted(
             DURABLE
             | {
-                SignalRejected, SignalWithdrawn, EdgeGuardChanged, ShadowClosed, OperatorCommand,
-                DeadLettered, JournalFailed, VenueStateChanged, RunStarted, RunEnded,
+                SignalRejected,
+                SignalWithdrawn,
+                EdgeGuardChanged,
+                ShadowClosed,
+                OperatorCommand,
+                DeadLettered,
+                JournalFailed,
+                VenueStateChanged,
+                RunStarted,
+                RunEnded,
                 StrategyRegistered,
             },
             key=lambda kind: kind.__name__,
@@ -374,9 +430,12 @@ class JournalRecorder:
         self._kernel = kernel
         self._last_equity_ns = 0
         self._last_wallet = ""
+        self._told = ""
+        self._bus: Bus | None = None
 
     def attach(self, bus: Bus) -> None:
         """Subscribe first of all to what is journaled."""
+        self._bus = bus
         for kind in self.recorded:
             handler = self._on_rejected if kind is SignalRejected else self._record
             bus.subscribe(kind, handler, stage=Stage.JOURNAL, owner=self.name)
@@ -386,6 +445,15 @@ class JournalRecorder:
         self._journal.append(
             self._kernel.sequence, event.ts_init, type(event).__name__, encode(event)
         )
+        if self._journal.failure != self._told:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Publish `JournalFailed` once for each failure; its own record waits with the others."""
+        self._told = self._journal.failure
+        if self._told and self._bus is not None:
+            now = self._kernel.now
+            self._bus.publish(JournalFailed(ts_event=now, ts_init=now, error=self._told))
 
     def _on_rejected(self, event: SignalRejected) -> None:
         if event.refused_by is RefusedBy.GATE:
