@@ -16,7 +16,7 @@ import msgspec
 from hean.app.feeds import FeedDescription
 from hean.app.replay.book_keeping import DEFAULT_LEVELS
 from hean.app.replay.carries import carries_of, notes_of
-from hean.app.replay.catalog import Dataset, SeriesKind, read_dataset
+from hean.app.replay.catalog import SeriesKind, read_dataset
 from hean.app.replay.digest import dataset_digest
 from hean.app.replay.merging import merge
 from hean.app.replay.sources import OpenDataset, open_dataset
@@ -60,9 +60,9 @@ class DatasetFeed:
         return self._description
 
     @property
-    def dataset(self) -> Dataset:
-        """The dataset as its TOML says it."""
-        return self._opened.dataset
+    def opened(self) -> OpenDataset:
+        """The dataset with its files measured, for those who report on it."""
+        return self._opened
 
     @property
     def handed_out(self) -> int:

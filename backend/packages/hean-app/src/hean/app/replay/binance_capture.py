@@ -3,9 +3,9 @@
 `ts_init` is the local receive time (ns, µs or ms, told by its size), `ts_event` the exchange's
 transaction time; spot's bookTicker has none and takes the local one. Depth follows the exchange's
 rule: diffs wait for a REST snapshot, those it covers are dropped, the first one applied must span
-it, each later one must follow on (`pu` on futures, `U` on spot). A break is a `FeedGap` and the wait
-for the next snapshot. Without any snapshot in the capture its depth is not told at all: a book begun
-from diffs alone would lack every level that did not change.
+it, each later one must follow on (`pu` on futures, `U` on spot). A break is a `FeedGap` and the
+wait for the next snapshot. Without any snapshot in the capture its depth is not told at all: a book
+begun from diffs alone would lack every level that did not change.
 """
 
 from __future__ import annotations
@@ -120,12 +120,19 @@ def scan_binance(series: Series) -> BinanceContent:
     for path in series.paths:
         scale = 0
         before = lines
+        final = b""
         for line in gzip_lines(path):
             lines += 1
             if not scale:
                 scale = _scale(line, path)
                 first = first or _local_time(line, scale, path, 1)
-            stream = _stream(line[line.find(b" ") + 1 :])
+            try:
+                stream = _stream(line[line.find(b" ") + 1 :])
+            except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+                raise DataError(
+                    f"{path}, line {lines - before}: message cannot be read ({error}); "
+                    "repair that line"
+                ) from error
             if stream:
                 streams.add(stream)
             elif b'"lastUpdateId"' in line:
@@ -163,27 +170,30 @@ def binance_events(
         for number, line in enumerate(gzip_lines(path), start=1):
             if not scale:
                 scale = _scale(line, path)
-            now = _local_time(line, scale, path, number)
+            time, _, payload = line.partition(b" ")
+            size = len(events)
+            try:
+                now = int(time) * scale
+                if now > span.end:
+                    break
+                capture.take(payload, now, events)
+            except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+                raise DataError(
+                    f"{path}, line {number}: message cannot be read ({error}); repair that line"
+                ) from error
             if now < previous:
                 raise DataError(
                     f"{path}, line {number}: local time goes backwards ({instant_text(now)} after "
                     f"{instant_text(previous)}); put the files and lines in time order"
                 )
             previous = now
-            if now > span.end:
-                break
-            size = len(events)
-            try:
-                capture.take(line[line.find(b" ") + 1 :], now, events)
-            except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-                raise DataError(
-                    f"{path}, line {number}: message cannot be read ({error}); repair that line"
-                ) from error
+            added = len(events) - size
             if now < span.start:
                 del events[size:]
-                continue
-            key = (now << SHIFT) | low
-            keys += [key] * (len(events) - size)
+            elif added == 1:
+                keys.append((now << SHIFT) | low)
+            elif added:
+                keys += [(now << SHIFT) | low] * added
             if len(keys) >= _BLOCK:
                 yield keys, events
                 keys, events = [], []
@@ -197,17 +207,17 @@ class _Capture:
     def __init__(self, series: Series, content: BinanceContent, levels: int) -> None:
         self._series = series
         self._name = series.instrument.id
-        self._kinds: dict[str, str] = {}
+        self._kinds: dict[bytes, str] = {}
         self._teller = BookTeller(self._name, levels=levels, quotes=not content.book_ticker)
         self._sync = _Synchroniser(self._teller) if content.has_book else None
         self._trades = "trade" if content.trade else "aggTrade"
 
     def take(self, payload: bytes, now: int, events: list[Event]) -> None:
         """Add what one message makes known."""
-        stream = _stream(payload)
-        kind = self._kinds.get(stream)
+        opening = payload[: payload.find(b'"', 11)]
+        kind = self._kinds.get(opening)
         if kind is None:
-            kind = self._kind(stream, payload)
+            kind = self._kind(opening, payload)
         if kind == "bookTicker":
             self._quote(_TICKER.decode(payload).data, now, events)
         elif kind == "depth":
@@ -218,12 +228,14 @@ class _Capture:
         elif kind == "snapshot" and self._sync is not None:
             self._sync.snapshot(_SNAPSHOT.decode(payload), now, events)
 
-    def _kind(self, stream: str, payload: bytes) -> str:
+    def _kind(self, opening: bytes, payload: bytes) -> str:
+        stream = _stream(payload)
         if not stream:
             return "snapshot" if _ANY.decode(payload).lastUpdateId else ""
         _check_symbol(stream, self._series)
         kind = stream.partition("@")[2].partition("@")[0]
-        self._kinds[stream] = kind
+        if opening.startswith(_PREFIX):
+            self._kinds[opening] = kind
         return kind
 
     def _quote(self, ticker: _Ticker, now: int, events: list[Event]) -> None:
@@ -309,9 +321,11 @@ class _Synchroniser:
         if not self._spanned:
             if diff.u < last or (diff.u == last and not futures):
                 return True
-            follows = diff.U <= (last if futures else last + 1) or diff.pu == last
+            spans_from = last if futures else last + 1
+            follows = spans_from >= diff.U or diff.pu == last
         else:
-            follows = diff.pu == last if futures else diff.U == last + 1
+            begins, after = (diff.pu, last) if futures else (diff.U, last + 1)
+            follows = begins == after
         if not follows:
             found = diff.pu if futures else diff.U
             reason = f"depth update {found} does not follow {last}"
@@ -324,7 +338,7 @@ class _Synchroniser:
 
 
 def _stream(payload: bytes) -> str:
-    """The stream's name, or nothing for what is no stream message."""
+    """Return the stream's name, or nothing for what is no stream message."""
     if payload.startswith(_PREFIX):
         return payload[11 : payload.index(b'"', 11)].decode()
     if b'"stream"' in payload[:200]:

@@ -51,9 +51,8 @@ class BookTeller:
             return
         if book.crossed:
             bid, ask, _, _ = book.touch()
-            events.append(
-                self.gap(event_time, now, f"book crossed at update {sequence}: bid {bid}, ask {ask}")
-            )
+            reason = f"book crossed at update {sequence}: bid {bid}, ask {ask}"
+            events.append(self.gap(event_time, now, reason))
             return
         if self._quotes:
             touch = book.touch()

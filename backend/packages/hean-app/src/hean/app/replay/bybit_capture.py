@@ -1,11 +1,11 @@
 """Raw Bybit v5 sessions (cryptofeed `.jsonl.zst`) as events.
 
 `ts_init` is the local receive time, `ts_event` the matching engine's (books), the trade's or the
-message's. The lines lie grouped by connection, so each connection is read as a stream of its own and
-the streams are merged by time; memory stays bounded. Books follow `u`, which rises by one a message:
-a jump or a crossed book is a `FeedGap` and the wait for the next snapshot. Quotes are the book's
-touch. Tickers give mark, index, open interest and the predicted funding rate; where the next funding
-time moves past a stamp, the rate predicted last was settled there. Klines are not read.
+message's. The lines lie grouped by connection, so each connection is read as a stream of its own
+and the streams are merged by time; memory stays bounded. Books follow `u`, which rises by one a
+message: a jump or a crossed book is a `FeedGap` and the wait for the next snapshot. Quotes are the
+book's touch. Tickers give mark, index, open interest and the predicted funding rate; where the next
+funding time moves past a stamp, the rate predicted last was settled there. Klines are not read.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def _decode(raw: bytes, path: Path, number: int) -> _Line:
 def _specifications(
     line: _Line, known: dict[tuple[str, InstrumentKind], Instrument]
 ) -> dict[str, Instrument]:
-    """The session's own `instruments-info`, laid over the specifications of the dataset."""
+    """Read the session's own `instruments-info`, laid over the dataset's specifications."""
     found: dict[str, Instrument] = {}
     if "/instruments-info" not in line.url:
         return found

@@ -87,8 +87,7 @@ class BybitChannel:
             if depth == self._depth:
                 self._book(_BOOK.decode(data), now, events)
         elif topic == "publicTrade":
-            for one in _TRADES.decode(data).data:
-                events.append(self._trade(one, now))
+            events.extend([self._trade(one, now) for one in _TRADES.decode(data).data])
         elif topic == "tickers" and not self._instrument.is_spot:
             self._ticker(_TICKERS.decode(data), now, events)
 

@@ -16,15 +16,21 @@ _CHUNK = 1 << 16
 
 def gzip_lines(path: Path) -> Iterator[bytes]:
     """Yield the lines of a `.gz` file; raises `DataError` where it is truncated or no gzip."""
+    tail = b""
     try:
         with gzip.open(path, "rb") as file:
-            yield from file
+            while piece := file.read(_CHUNK):
+                lines = (tail + piece).split(b"\n")
+                tail = lines.pop()
+                yield from lines
     except EOFError as error:
         raise DataError(
             f"{path} is truncated: its gzip stream ends too early; fetch the file again"
         ) from error
     except (OSError, zlib.error) as error:
         raise DataError(f"{path} cannot be read as gzip ({error}); fetch the file again") from error
+    if tail:
+        yield tail
 
 
 def zstd_lines(path: Path) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The dataset TOML: which files belong together, what they are, and which instruments they are of."""
+"""The dataset TOML: which files belong together, what they hold, and of which instruments."""
 
 from __future__ import annotations
 
@@ -161,14 +161,7 @@ def _read_series(
         raise DataError(f"{where}: kind {name!r} is unknown; {nearest(name, kinds, 'HEAN')}")
     kind = SeriesKind(name)
     _check_keys(table, _KEYS[kind], where)
-    instruments: tuple[Instrument, ...] = ()
-    if kind is not SeriesKind.SENTIMENT:
-        names = _text(table, "instrument", where).split()
-        if len(names) != 1 and kind is not SeriesKind.RAW_BYBIT_V5:
-            raise DataError(f"{where}: a series of kind {kind} has one instrument, not {names}")
-        instruments = tuple(find_instrument(known, one, where) for one in names)
-    if kind in (SeriesKind.FUNDING, SeriesKind.MARK_BARS) and instruments[0].is_spot:
-        raise DataError(f"{where}: {instruments[0].id} is spot and has no {kind}; name a perpetual")
+    instruments = _instruments(table, kind, known, where)
     file = folder / _text(table, "path", where)
     if not file.is_file():
         raise DataError(f"{where}: file {file} is missing; correct `path` or fetch the file")
@@ -181,6 +174,20 @@ def _read_series(
         interval_ns=parse_interval(interval, where) if interval else 0,
         source=_text(table, "source", where) if kind is SeriesKind.SENTIMENT else "",
     )
+
+
+def _instruments(
+    table: dict[str, Any], kind: SeriesKind, known: Mapping[str, Instrument], where: str
+) -> tuple[Instrument, ...]:
+    if kind is SeriesKind.SENTIMENT:
+        return ()
+    names = _text(table, "instrument", where).split()
+    if len(names) != 1 and kind is not SeriesKind.RAW_BYBIT_V5:
+        raise DataError(f"{where}: a series of kind {kind} has one instrument, not {names}")
+    found = tuple(find_instrument(known, one, where) for one in names)
+    if kind in (SeriesKind.FUNDING, SeriesKind.MARK_BARS) and found[0].is_spot:
+        raise DataError(f"{where}: {names[0]} is spot and has no {kind}; name a perpetual")
+    return found
 
 
 def _join(series: list[Series], new: Series, where: str) -> None:

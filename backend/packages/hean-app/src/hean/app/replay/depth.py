@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 Levels: TypeAlias = tuple[tuple[float, float], ...]
@@ -12,23 +12,22 @@ Levels: TypeAlias = tuple[tuple[float, float], ...]
 class DepthBook:
     """Bids and asks by price. It believes what it is told; whoever feeds it checks the sequence."""
 
-    __slots__ = ("_ask_prices", "_asks", "_bid_prices", "_bids")
+    __slots__ = ("_ask_image", "_ask_prices", "_asks", "_bid_image", "_bid_prices", "_bids")
 
     def __init__(self) -> None:
         self._bids: dict[float, float] = {}
         self._asks: dict[float, float] = {}
         self._bid_prices: list[float] = []
         self._ask_prices: list[float] = []
+        self._bid_image: Levels | None = None
+        self._ask_image: Levels | None = None
 
     def __len__(self) -> int:
         return len(self._bids) + len(self._asks)
 
     def clear(self) -> None:
         """Forget every level."""
-        self._bids.clear()
-        self._asks.clear()
-        self._bid_prices.clear()
-        self._ask_prices.clear()
+        self.replace((), ())
 
     def replace(
         self, bids: Iterable[tuple[float, float]], asks: Iterable[tuple[float, float]]
@@ -38,13 +37,18 @@ class DepthBook:
         self._asks = {price: size for price, size in asks if size > 0.0}
         self._bid_prices = sorted(self._bids)
         self._ask_prices = sorted(self._asks)
+        self._bid_image = self._ask_image = None
 
     def apply(
-        self, bids: Iterable[tuple[float, float]], asks: Iterable[tuple[float, float]]
+        self, bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, float]]
     ) -> None:
         """Set levels to their new sizes; size 0 deletes, deleting an unknown level is no error."""
-        _change(self._bids, self._bid_prices, bids)
-        _change(self._asks, self._ask_prices, asks)
+        if bids:
+            _change(self._bids, self._bid_prices, bids)
+            self._bid_image = None
+        if asks:
+            _change(self._asks, self._ask_prices, asks)
+            self._ask_image = None
 
     @property
     def two_sided(self) -> bool:
@@ -61,12 +65,17 @@ class DepthBook:
         return bid, ask, self._bids[bid], self._asks[ask]
 
     def image(self, levels: int) -> tuple[Levels, Levels]:
-        """Return the best `levels` bids and asks, best first."""
-        bids, asks = self._bids, self._asks
-        return (
-            tuple([(price, bids[price]) for price in self._bid_prices[: -levels - 1 : -1]]),
-            tuple([(price, asks[price]) for price in self._ask_prices[:levels]]),
-        )
+        """Return the best `levels` bids and asks, best first; ask always for the same number."""
+        bids, asks = self._bid_image, self._ask_image
+        if bids is None:
+            prices = self._bid_prices[: -levels - 1 : -1]
+            bids = tuple(zip(prices, map(self._bids.__getitem__, prices), strict=True))
+            self._bid_image = bids
+        if asks is None:
+            prices = self._ask_prices[:levels]
+            asks = tuple(zip(prices, map(self._asks.__getitem__, prices), strict=True))
+            self._ask_image = asks
+        return bids, asks
 
 
 def _change(

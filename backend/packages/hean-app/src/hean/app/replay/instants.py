@@ -35,7 +35,7 @@ def parse_instant(value: object, field: str) -> int:
 
 
 def instant_text(instant: int) -> str:
-    """Return ns UTC as people read it: `2025-01-31T00:00:00Z`, with microseconds if there are any."""
+    """Return ns UTC as people read it: `2025-01-31T00:00:00Z`, with microseconds if any."""
     try:
         moment = _EPOCH + timedelta(microseconds=instant // 1000)
     except OverflowError:

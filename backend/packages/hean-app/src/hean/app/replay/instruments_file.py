@@ -61,9 +61,8 @@ def find_instrument(found: Mapping[str, Instrument], name: str, asked_by: str) -
     instrument = found.get(name)
     if instrument is not None:
         return instrument
-    raise DataError(
-        f"{asked_by}: instrument {name!r} is unknown; {nearest(name, found, 'its instruments file')}"
-    )
+    meant = nearest(name, found, "its instruments file")
+    raise DataError(f"{asked_by}: instrument {name!r} is unknown; {meant}")
 
 
 def nearest(name: str, known: Mapping[str, object] | tuple[str, ...], where: str) -> str:

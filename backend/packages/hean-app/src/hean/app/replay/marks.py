@@ -1,9 +1,9 @@
 """Mark prices from bars, marked coarse: of mark bars, and of a perpetual beside its spot.
 
 Of a mark bar its open is told at its opening time, and its close at its closing time only where no
-next bar opens then: never a price before it was known. Where spot bars stand beside the perpetual's,
-each common close gives the spot's close as index, with the perpetual's close as mark unless a mark
-bar opens at that time.
+next bar opens then: never a price before it was known. Where spot bars stand beside the
+perpetual's, each shared close gives the spot's close as index, with the perpetual's close as mark
+unless a mark bar opens at that time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def mark_layout(series: Series) -> Layout:
 
 
 def spot_of(dataset: Dataset, perpetual: Instrument) -> Series | None:
-    """Return the bars of the spot instrument of the same venue and coins, if the dataset has them."""
+    """Return the bars of the spot instrument of the same venue and coins, or None."""
     for series in dataset.series:
         if series.kind is not SeriesKind.BARS:
             continue
@@ -53,7 +53,7 @@ def mark_events(
 ) -> Iterator[Block]:
     """Yield the mark prices of one perpetual; `order` is its place among equals."""
     low = key_low(Rank.MARK, order)
-    pairs = _common_closes(perpetual, spot, span) if perpetual and spot else iter(())
+    pairs = _shared_closes(perpetual, spot, span) if perpetual and spot else iter(())
     points = _mark_points(marks, span) if marks else iter(())
     keys: list[int] = []
     events: list[Event] = []
@@ -109,7 +109,7 @@ def _closes(series: Series, span: Span) -> Iterator[tuple[int, float]]:
             yield int(time_ms) * MS_NS + interval, closed
 
 
-def _common_closes(
+def _shared_closes(
     perpetual: Series, spot: Series, span: Span
 ) -> Iterator[tuple[int, float, float]]:
     """(time, perpetual's close, spot's close) where both have a bar that closes then."""
@@ -125,7 +125,7 @@ def _common_closes(
 def _join(
     points: Iterator[tuple[int, float]], pairs: Iterator[tuple[int, float, float]]
 ) -> Iterator[tuple[int, float, float | None]]:
-    """Merge both in time, one row a time: a mark bar's price first, the index where there is one."""
+    """Merge both in time, one row a time: a mark bar's price if any, the index if any."""
     point = next(points, (_FAR, 0.0))
     for time, close, index in pairs:
         while point[0] < time:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -19,7 +19,8 @@ from hean.core.errors import DataError
 
 BATCH_ROWS = 2048
 _MS = 1_000_000
-_NAN = float("nan")
+_Arrow: TypeAlias = Any
+"""Something of pyarrow, which ships no types."""
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,9 +102,9 @@ def _clip(values: list[list[Any]], first_ms: int, last_ms: int) -> list[list[Any
     return [column[keep[0] : keep[-1] + 1] for column in values]
 
 
-def _open(path: Path, layout: Layout) -> Any:
-    arrow: Any = import_module("pyarrow")
-    parquet: Any = import_module("pyarrow.parquet")
+def _open(path: Path, layout: Layout) -> _Arrow:
+    arrow: _Arrow = import_module("pyarrow")
+    parquet: _Arrow = import_module("pyarrow.parquet")
     try:
         file = parquet.ParquetFile(path)
     except OSError as error:
@@ -125,7 +126,7 @@ def _open(path: Path, layout: Layout) -> Any:
     return file
 
 
-def _time_range(file: Any, path: Path) -> tuple[int, int]:
+def _time_range(file: _Arrow, path: Path) -> tuple[int, int]:
     """First and last `ts_ms`, from the statistics where the file has them."""
     metadata = file.metadata
     column = file.schema_arrow.names.index("ts_ms")
@@ -148,10 +149,10 @@ def _time_range(file: Any, path: Path) -> tuple[int, int]:
     return min(known), max(known)
 
 
-def _checked(batch: Any, layout: Layout, path: Path, row: int) -> list[Any]:
+def _checked(batch: _Arrow, layout: Layout, path: Path, row: int) -> list[Any]:
     """Return the batch's columns as int64 and float64, or say what is wrong with them."""
-    arrow: Any = import_module("pyarrow")
-    compute: Any = import_module("pyarrow.compute")
+    arrow: _Arrow = import_module("pyarrow")
+    compute: _Arrow = import_module("pyarrow.compute")
     times = batch.column(0)
     if times.null_count:
         raise DataError(f"{path}: ts_ms is null between row {row} and {row + len(times) - 1}")
@@ -174,8 +175,8 @@ def _checked(batch: Any, layout: Layout, path: Path, row: int) -> list[Any]:
     return found
 
 
-def _check_ohlc(compute: Any, columns: list[Any], path: Path, row: int) -> None:
-    times, opened, high, low, closed = columns[:5]
+def _check_ohlc(compute: _Arrow, columns: list[Any], path: Path, row: int) -> None:
+    opened, high, low, closed = columns[1:5]
     top = compute.max_element_wise(opened, closed, low)
     bottom = compute.min_element_wise(opened, closed)
     bad = compute.or_(compute.less(high, top), compute.greater(low, bottom))
@@ -193,7 +194,7 @@ def _check_ohlc(compute: Any, columns: list[Any], path: Path, row: int) -> None:
     )
 
 
-def _refuse_value(column: Any, name: str, times: Any, path: Path, row: int) -> None:
+def _refuse_value(column: _Arrow, name: str, times: _Arrow, path: Path, row: int) -> None:
     for place, value in enumerate(column.to_pylist()):
         if value is None or value - value != 0.0:
             shown = "null" if value is None else "NaN" if value != value else value
@@ -203,7 +204,7 @@ def _refuse_value(column: Any, name: str, times: Any, path: Path, row: int) -> N
             )
 
 
-def _refuse_price(column: Any, name: str, times: Any, path: Path, row: int) -> None:
+def _refuse_price(column: _Arrow, name: str, times: _Arrow, path: Path, row: int) -> None:
     for place, value in enumerate(column.to_pylist()):
         if value <= 0.0:
             raise DataError(

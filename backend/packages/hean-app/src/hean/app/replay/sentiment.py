@@ -1,8 +1,8 @@
 """Sentiment files as events: a daily index of 0..100, told when a reader could have had it.
 
 The index of a day is published shortly after 00:00 UTC of that day from the days before. A reading
-is taken as received one hour later (`ts_init`; `ts_event` is the day's start), which is never early.
-Its score is (value - 50) / 50: -1 is extreme fear, 1 extreme greed.
+is taken as received one hour later (`ts_init`; `ts_event` is the day's start): never early. Its
+score is (value - 50) / 50: -1 is extreme fear, 1 extreme greed.
 """
 
 from __future__ import annotations
