@@ -6,7 +6,7 @@ clock and does no I/O: `hean.app.runner` drives it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 class TradingSystem:
     """All components of one account, on one bus.
 
-    `description` is what the feed declares. `sizer` and `strategies` replace the shipped ones
-    (benchmarks and tests compose other systems from the same parts).
+    `description` is what the feed declares. `sizer` and `strategies` (called with the system once
+    the rest is built) replace the shipped ones: benchmarks and tests compose other systems so.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class TradingSystem:
         journal: Journal,
         mode: str = "replay",
         sizer: Sizer | None = None,
-        strategies: StrategySet | None = None,
+        strategies: Callable[[TradingSystem], StrategySet] | None = None,
     ) -> None:
         self.settings = settings
         self.description = description
@@ -69,7 +69,11 @@ class TradingSystem:
         self._build(sizer, strategies)
         self._attach()
 
-    def _build(self, sizer: Sizer | None, strategies: StrategySet | None) -> None:
+    def _build(
+        self,
+        sizer: Sizer | None,
+        strategies: Callable[[TradingSystem], StrategySet] | None,
+    ) -> None:
         settings, bus, agenda, view = self.settings, self.bus, self.agenda, self.view
         self.recorder = JournalRecorder(journal=self.journal, kernel=self.kernel)
         self.dead_letters = DeadLetterQueue(
@@ -99,19 +103,22 @@ class TradingSystem:
             tracker=self.tracker,
             sizer=sizer,
         )
-        self.strategies = strategies or build_strategies(
-            settings=settings,
-            section=settings.strategies,
-            bus=bus,
-            agenda=agenda,
-            view=view,
+        self.strategies = (strategies or TradingSystem._shipped_strategies)(self)
+        self.execution = Execution(bus=bus, agenda=agenda, venue=self.venue)
+        self.reconciliation = Reconciliation(bus=bus, agenda=agenda, venue=self.venue)
+        self.funnel = Funnel()
+
+    def _shipped_strategies(self) -> StrategySet:
+        return build_strategies(
+            settings=self.settings,
+            section=self.settings.strategies,
+            bus=self.bus,
+            agenda=self.agenda,
+            view=self.view,
             carries=self.description.carries,
             instruments=self.description.instruments,
             bar_intervals=self.description.bar_intervals,
         )
-        self.execution = Execution(bus=bus, agenda=agenda, venue=self.venue)
-        self.reconciliation = Reconciliation(bus=bus, agenda=agenda, venue=self.venue)
-        self.funnel = Funnel()
 
     @property
     def components(self) -> tuple[Component, ...]:
@@ -125,7 +132,7 @@ class TradingSystem:
             *self.portfolio.components,
             self.tracker,
             *self.risk.components,
-            *self.strategies.components,
+            self.strategies,
             self.execution,
             self.reconciliation,
             self.funnel,
@@ -160,7 +167,8 @@ class TradingSystem:
         )
 
     def _run_started(self, ts_ns: int) -> RunStarted:
-        carried = sorted({need.value for needs in self.description.carries.values() for need in needs})
+        carries = self.description.carries
+        carried = sorted({need.value for needs in carries.values() for need in needs})
         return RunStarted(
             ts_event=ts_ns,
             ts_init=ts_ns,

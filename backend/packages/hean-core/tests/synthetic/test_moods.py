@@ -1,0 +1,54 @@
+import math
+from random import Random
+
+import pytest
+
+from hean.core.synthetic.moods import Mood, Path, PathState, Push
+
+
+def _path(**changes: float) -> Path:
+    return Path(1e-4, PathState(level=0.0, anchor=0.0, **changes))
+
+
+def test_the_same_draws_give_the_same_path() -> None:
+    """A path is a function of its state and its generator alone."""
+    paths = [_path(), _path()]
+    walks = [[path.step(random, 1.0) for _ in range(500)] for path, random in
+             zip(paths, (Random(7), Random(7)), strict=True)]
+    assert walks[0] == walks[1]
+
+
+def test_typical_volatility_is_the_stated_one() -> None:
+    """Over many hours the one-minute volatility is near sigma times the root of 60 seconds."""
+    path, random = _path(), Random(3)
+    moves = []
+    for _ in range(6000):
+        level = path.state.level
+        for _ in range(4):
+            path.step(random, 15.0)
+        moves.append(path.state.level - level)
+    variance = math.fsum(move * move for move in moves) / len(moves)
+    assert 0.7 < math.sqrt(variance) / (1e-4 * math.sqrt(60.0)) < 2.0
+
+
+def test_a_push_moves_by_its_size_and_no_further() -> None:
+    """A drift that ends inside a step moves the price by what was left of it, never backwards."""
+    path = _path(mood_seconds=1e9)
+    path.sigma = 0.0
+    path.state.pushes = [Push(1e-3, 2.0, 3.0), Push(1e-3, 1.0, 2.0)]
+    random = Random(1)
+    total = math.fsum(path.step(random, 5.0) for _ in range(3))
+    assert total == pytest.approx(3e-3, abs=1e-12)
+    assert path.state.pushes == []
+
+
+def test_a_range_pulls_the_price_back_to_its_anchor() -> None:
+    """In RANGE the distance to the anchor halves within the half-life of the pull."""
+    path = _path(mood_seconds=1e9, pull=math.log(2.0) / 100.0)
+    path.state.mood, path.state.level, path.sigma = Mood.RANGE, 0.01, 0.0
+    random = Random(5)
+    path.state.mood_seconds = 1e9
+    moved = math.fsum(path._drift(1.0) for _ in range(1))  # pyright: ignore[reportPrivateUsage]
+    path.step(random, 100.0)
+    assert moved < 0.0
+    assert 0.003 < path.state.level < 0.007
