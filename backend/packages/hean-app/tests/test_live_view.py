@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+from pathlib import Path
+
+from rich.console import Console
+
+from hean.app.live_view import LiveView, age_text, picture, warming_line
+from hean.app.view_state import DecisionLine, PositionLine, StrategyLine, ViewState
+
+NOON = 1_704_110_400_000_000_000
+MINUTE = 60_000_000_000
+_REFUSED = "POSITION_SIZER_ZERO: 0.00071 against 0.001"
+
+
+def _strategy(name: str, text: str, **more: object) -> StrategyLine:
+    values: dict[str, object] = {
+        "strategy": name, "active": True, "runs": True, "budget": Decimal("30.00"),
+        "signals": 0, "orders": 0, "fills": 0, "net": Decimal(0), "text": text, **more,
+    }
+    return StrategyLine(**values)  # type: ignore[arg-type]
+
+
+STRATEGIES = (
+    _strategy(
+        "hf_scalping", "BTC: holding long 0.002 from 43120.5",
+        signals=41, orders=33, fills=58, net=Decimal("-0.8431"), budget=Decimal("41.25"),
+    ),
+    _strategy(
+        "inventory_neutral_mm",
+        "ETH and 1 more: waiting because flow is too one-sided to quote into (0.74 against 0.7)",
+        signals=12, orders=9, fills=3, net=Decimal("0.0412"),
+    ),
+    _strategy("rebate_farmer", "not running because it needs a maker rebate", active=False,
+              runs=False, budget=Decimal(0)),
+    _strategy("impulse_engine", "waiting because the move is too small for the strategy (2.1 against 4)"),
+    _strategy("liquidity_sweep", "waiting because nothing has triggered it yet"),
+    _strategy(
+        "momentum_trader",
+        "waiting because the strategy or a feature it reads has not seen enough data yet (117 h "
+        "against 120 h)", warming=True,
+    ),
+    _strategy("enhanced_grid", "waiting because the strategy does not open positions in the present regime"),
+    _strategy("funding_harvester", "SOL: holding short 1.2 from 101.37", signals=1, orders=1, fills=2,
+              net=Decimal("0.3310"), budget=Decimal("58.10")),
+    _strategy("basis_arbitrage", "waiting because the expected move does not pay the costs (3.2 against 7.7)",
+              active=False, budget=Decimal(0)),
+    _strategy("correlation_arb", "waiting because the entry condition is not met (1.2 against 2)"),
+    _strategy("sentiment_strategy", "waiting because the entry condition is not met"),
+)
+POSITIONS = (
+    PositionLine(strategy="hf_scalping", instrument="BTCUSDT-PERP.BYBIT", side="long",
+                 quantity=Decimal("0.002"), entry=Decimal("43120.5"), mark=43098.1,
+                 unrealised=-0.0448, age_ns=41_000_000_000),
+    PositionLine(strategy="funding_harvester", instrument="SOLUSDT-PERP.BYBIT", side="short",
+                 quantity=Decimal("1.2"), entry=Decimal("101.37"), mark=101.21,
+                 unrealised=0.192, age_ns=95 * MINUTE),
+)
+DECISIONS = tuple(
+    DecisionLine(ts_ns=NOON + place * 7_000_000_000, strategy=name, instrument=instrument,
+                 side=side, outcome=outcome, text=text)
+    for place, (name, instrument, side, outcome, text) in enumerate(
+        (
+            ("hf_scalping", "BTCUSDT-PERP.BYBIT", "BUY", "order", "0.002 at 43120.5"),
+            ("hf_scalping", "ETHUSDT-PERP.BYBIT", "SELL", "refused", _REFUSED),
+            ("inventory_neutral_mm", "ETHUSDT-PERP.BYBIT", "BUY", "withdrawn", "2 orders pulled"),
+            ("funding_harvester", "SOLUSDT-PERP.BYBIT", "SELL", "order", "1.2 at 101.37"),
+            ("momentum_trader", "BTCUSDT-SPOT.BYBIT", "BUY", "refused", "EDGE: 3.1 against 7.7"),
+        ) * 3
+    )
+)
+
+
+def view_state(**changes: object) -> ViewState:
+    """Return a picture of a busy run."""
+    values: dict[str, object] = {
+        "mode": "paper", "feed": "sim", "seed": 7, "state_dir": Path(".hean/paper-sim"),
+        "now_ns": NOON + 95 * MINUTE, "speed": 1.0, "events_per_second": 41.4,
+        "equity": Decimal("299.6273"), "wallet": Decimal("299.4801"),
+        "unrealised": Decimal("0.1472"), "drawdown": 0.0012, "day_pnl": -0.3727,
+        "risk_state": "NORMAL", "entries_allowed": True, "entries_reason": "", "slots_used": 3,
+        "slots_max": 10, "positions": POSITIONS, "strategies": STRATEGIES,
+        "decisions": DECISIONS, "decisions_made": 1312, **changes,
+    }
+    return ViewState(**values)  # type: ignore[arg-type]
+
+
+def _drawn(state: ViewState, width: int = 100, height: int = 30) -> list[str]:
+    console = Console(
+        file=io.StringIO(), width=width, height=height, record=True, force_terminal=True
+    )
+    console.print(picture(state, width, height))
+    return console.export_text().splitlines()
+
+
+def test_the_picture_fits_the_smallest_terminal() -> None:
+    """At 100 x 30 no line is longer than the terminal and the picture leaves room for one line."""
+    lines = _drawn(view_state())
+    assert len(lines) <= 29
+    assert max(map(len, lines)) <= 100
