@@ -1,0 +1,17 @@
+"""Settings of the strategies: one field a strategy; each Section lies in its strategy's module."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from hean.config import Section
+from hean.strategies.momentum_trader import MomentumSettings
+
+
+class StrategiesSettings(Section):
+    """`STRATEGIES__...`: what each strategy may be told, and the tunables of foreign ones."""
+
+    momentum_trader: MomentumSettings = MomentumSettings()
+    """MomentumTrader."""
+    others: dict[str, dict[str, str | float | bool]] = Field(default_factory=dict)
+    """Settings of strategies from other packages, as JSON: name, then field, then value."""
