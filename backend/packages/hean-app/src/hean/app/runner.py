@@ -29,7 +29,7 @@ from hean.core.journal import SqliteJournal
 from hean.main import TradingSystem
 
 _SLICE_NS = 40_000_000
-_CHECKPOINT_NS = 2_000_000_000
+_CHECKPOINT_SECONDS = 2.0
 _COMMIT_NS = 250_000_000
 _VIEW_SECONDS = 0.25
 _IDLE_SECONDS = 0.02
@@ -40,7 +40,13 @@ class PaperRun:
     """A paper run on an endless feed. `until_ns` is the kernel time at which it ends."""
 
     def __init__(
-        self, session: Session, clock: WallClock, *, speed: float | None, until_ns: int
+        self,
+        session: Session,
+        clock: WallClock,
+        *,
+        speed: float | None,
+        until_ns: int,
+        checkpoint_seconds: float = _CHECKPOINT_SECONDS,
     ) -> None:
         self.session = session
         self.until_ns = until_ns
@@ -48,6 +54,7 @@ class PaperRun:
         self.is_warm = False
         self.speed = speed
         self._clock = clock
+        self._checkpoint_ns = round(checkpoint_seconds * 1e9)
         self._base_wall = self._base_kernel = 0
         self._checkpointed = self._committed = clock.now_ns()
 
@@ -114,7 +121,7 @@ class PaperRun:
     def save_if_due(self) -> None:
         """Commit several times a second; checkpoint every few."""
         wall = self._clock.now_ns()
-        if wall - self._checkpointed >= _CHECKPOINT_NS:
+        if wall - self._checkpointed >= self._checkpoint_ns:
             self.session.checkpoint()
             self._checkpointed = self._committed = wall
         elif wall - self._committed >= _COMMIT_NS:

@@ -1,0 +1,113 @@
+"""What tests and users' own trials share: datasets made from the simulated market.
+
+Nothing real is needed: the files have the same shapes as recorded ones.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hean.app.feeds.sim import COINS, START_NS
+from hean.core.events import Bar, FundingRate, SentimentReading
+from hean.core.instruments import Instrument
+from hean.core.synthetic.market import DAY_NS, MINUTE_NS, SimulatedMarket
+
+_MILLISECOND = 1_000_000
+_COLUMNS = ("ts_ms", "open", "high", "low", "close", "volume")
+
+
+def write_instruments(path: Path, instruments: list[Instrument]) -> None:
+    """Write an instruments file as datasets refer to it."""
+    rows = [
+        {
+            "id": one.id,
+            "symbol": one.symbol,
+            "kind": one.kind.value,
+            "base": one.base,
+            "quote": one.quote,
+            "tick_size": str(one.tick_size),
+            "lot_step": str(one.lot_step),
+            "min_qty": str(one.min_quantity),
+            "max_qty": str(one.max_quantity),
+            "max_market_qty": str(one.max_market_quantity),
+            "min_notional": str(one.min_notional),
+            "max_leverage": str(one.max_leverage),
+            "funding_interval_minutes": one.funding_interval_ns // MINUTE_NS or None,
+            "maker_fee": str(one.maker_fee),
+            "taker_fee": str(one.taker_fee),
+            "source": "simulated market",
+        }
+        for one in instruments
+    ]
+    path.write_text(json.dumps(rows, indent=1))
+
+
+def make_bar_dataset(
+    directory: Path, *, days: int = 10, minutes: int = 5, seed: int = 0, coins: int = 2,
+    spot: bool = False, funding: bool = True,
+) -> Path:
+    """Write bars, funding and sentiment of the simulated market; return the dataset's TOML."""
+    chosen = COINS[:coins]
+    market = SimulatedMarket(chosen, seed)
+    instruments = [coin.perpetual for coin in chosen]
+    if spot:
+        instruments += [coin.spot for coin in chosen if coin.spot is not None]
+    bars: dict[str, list[list[float]]] = {one.id: [] for one in instruments}
+    rates: dict[str, list[tuple[int, float]]] = {one.id: [] for one in instruments}
+    moods: list[tuple[int, float]] = []
+    for minute in range(days * 1440):
+        at = START_NS - START_NS % DAY_NS + minute * MINUTE_NS
+        for event in market.minute(at):
+            match event:
+                case Bar(instrument=name) if name in bars:
+                    _add_bar(bars[name], event, minutes)
+                case FundingRate(instrument=name, settled=True) if name in rates:
+                    rates[name].append((event.ts_event // _MILLISECOND, event.rate))
+                case SentimentReading(source="fear_greed", value=float() as value):
+                    moods.append((event.ts_event // _MILLISECOND, value))
+                case _:
+                    pass
+    write_instruments(directory / "instruments.json", instruments)
+    lines = ['name = "simulated"', 'about = "the simulated market as bars"']
+    lines.append('instruments = "instruments.json"')
+    for name, rows in bars.items():
+        lines += _series(directory, "bars", name, rows, _COLUMNS, f'interval = "{minutes}m"')
+    for name, pairs in rates.items():
+        if pairs and funding:
+            lines += _series(directory, "funding", name, pairs, ("ts_ms", "funding_rate"))
+    if moods:
+        lines += _series(directory, "sentiment", "", moods, ("ts_ms", "value"))
+    target = directory / "dataset.toml"
+    target.write_text("\n".join(lines) + "\n")
+    return target
+
+
+def _add_bar(rows: list[list[float]], bar: Bar, minutes: int) -> None:
+    opened = bar.open_time - bar.open_time % (minutes * MINUTE_NS)
+    if rows and rows[-1][0] == opened // _MILLISECOND:
+        row = rows[-1]
+        row[2], row[3] = max(row[2], bar.high), min(row[3], bar.low)
+        row[4], row[5] = bar.close, row[5] + bar.volume
+    else:
+        rows.append(
+            [opened // _MILLISECOND, bar.open, bar.high, bar.low, bar.close, bar.volume]
+        )
+
+
+def _series(
+    directory: Path,
+    kind: str,
+    instrument: str,
+    rows: list[list[float]] | list[tuple[int, float]],
+    columns: tuple[str, ...],
+    *more: str,
+) -> list[str]:
+    file = f"{kind}-{instrument or 'fear_greed'}.parquet"
+    table = pa.table({name: [row[place] for row in rows] for place, name in enumerate(columns)})
+    pq.write_table(table, directory / file, compression="zstd")
+    owner = f'instrument = "{instrument}"' if instrument else 'source = "fear_greed"'
+    return ["", "[[series]]", f'kind = "{kind}"', owner, *more, f'path = "{file}"']
