@@ -174,6 +174,10 @@ class Bus:
         topic = self._topics[event_type]
         return bool(topic.general) or (bool(topic.by_key) if key is None else key in topic.by_key)
 
+    def subscriptions(self, event_type: type[Event]) -> tuple[Subscription, ...]:
+        """Return who receives an event type, in the order of delivery."""
+        return tuple(self._topics[event_type].subscriptions)
+
     def publish(self, event: Event) -> None:
         """Queue an event; it is delivered after the present handler has returned."""
         self._pending.append(event)

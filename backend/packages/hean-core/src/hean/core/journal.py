@@ -1,9 +1,9 @@
 """The journal: the truth of a run. SQLite in WAL mode, hash-chained, snapshots beside the tail.
 
-A record's hash is BLAKE2b over the previous hash and its own bytes; neither wall time, path nor host
-is among them, so equal runs have equal heads. Snapshots carry the record count they stand at. After
-a kill the newest snapshot is restored and its tail is run again: `expect_tail` then holds each
-re-made record against the one written before, until they run out.
+A record's hash is BLAKE2b over the previous hash and its own bytes; neither wall time, path nor
+host is among them, so equal runs have equal heads. Snapshots carry the record count they stand at.
+After a kill the newest snapshot is restored and its tail is run again: each re-made record is held
+against the one written before, until they run out.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Journal(Protocol):
 
     @property
     def failure(self) -> str:
-        """Why the newest records could not be written; they wait in memory. Empty when all is well."""
+        """Why records wait in memory that should be on disk; empty when all is well."""
         ...
 
     def commit(self) -> None: ...
@@ -214,7 +214,7 @@ class SqliteJournal:
             self._hold_against(type_name, head)
             return
         self._waiting.append((self._count, input_sequence, ts_ns, type_name, payload, head))
-        if len(self._waiting) >= _GROUP:
+        if len(self._waiting) % _GROUP == 0:
             self._try_commit()
 
     def _try_commit(self) -> None:
@@ -231,6 +231,10 @@ class SqliteJournal:
                 f"record {seq} was {expected_type} and came out differently as {type_name} when "
                 "the tail was run again; the state directory was made by other code or settings"
             )
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Give up on a locked file after so long (5 s at first)."""
+        self._db.execute(f"PRAGMA busy_timeout={round(seconds * 1000)}")
 
     def mark(self, name: str, value: str) -> None:
         """Set a note that is written with the next commit (the feed's cursor, the run's end)."""
@@ -349,10 +353,9 @@ class SqliteJournal:
             yield Record(*row)
 
     def verify_chain(self) -> bytes:
-        """Return the head after recomputing every hash; raises `JournalError` naming the first gap."""
-        head, position = GENESIS, 0
-        for record in self.records():
-            position += 1
+        """Return the head after recomputing every hash; a gap raises `JournalError` naming it."""
+        head = GENESIS
+        for position, record in enumerate(self.records(), start=1):
             head = blake2b(head + record.payload, digest_size=32).digest()
             if record.seq != position or record.hash != head:
                 raise JournalError(
