@@ -63,9 +63,7 @@ def broken_rule(request: OrderRequest, instrument: Instrument) -> Refusal | None
     return None
 
 
-def below_notional(
-    order: PaperOrder, instrument: Instrument, price: Decimal
-) -> Refusal | None:
+def below_notional(order: PaperOrder, instrument: Instrument, price: Decimal) -> Refusal | None:
     """Return a refusal when an opening order is worth less than the minimum."""
     if order.closing or order.reduce_only:
         return None
@@ -134,7 +132,7 @@ def _available(account: MarginAccount, reserve: Reserve, marks: Marks) -> Decima
 def _margin_for(
     instrument: Instrument, opened: Decimal, price: Decimal, account: MarginAccount
 ) -> Decimal:
-    """Initial margin plus the fees to open and to close, as Bybit's order cost."""
+    """Return initial margin plus the fees to open and to close, as Bybit's order cost."""
     value = MONEY.multiply(opened, price)
     after = value + abs(MONEY.multiply(account.net(instrument.id), price))
     rate = account.initial_rate(instrument, after) + instrument.taker_fee + instrument.taker_fee
@@ -154,7 +152,8 @@ def _short_of_coins(
         refusal = _unless(cost, account.wallet - reserve.cash, SPOT_BALANCE)
         if refusal is not None or account.net(instrument.id) < 0:
             return refusal
-        margin_lost = cost - MONEY.multiply(cost, account.value_share(instrument.id, order.quantity))
+        counts = account.value_share(instrument.id, order.quantity)
+        margin_lost = cost - MONEY.multiply(cost, counts)
         return _unless(margin_lost, _available(account, reserve, marks), SPOT_BALANCE)
     owned = max(ZERO, account.net(instrument.id) - reserve.coins)
     borrowed = order.quantity - owned

@@ -10,9 +10,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
+from hean.app.venues.desk import Desk
 from hean.app.venues.margin_account import Margin, MarginAccount
-from hean.core.events import Side
+from hean.app.venues.resting import PaperOrder, Watch
+from hean.core.events import FillKind, Liquidity, OrderStyle, Side
 from hean.core.instruments import MONEY, ZERO, Instrument
+from hean.core.market_view import MarketView
+from hean.core.timers import Agenda
 
 _ONE = Decimal(1)
 
@@ -53,9 +57,7 @@ def collateral_price(instrument: Instrument, mark: Decimal, share: Decimal) -> D
     return instrument.price_ceiling(MONEY.divide(value, _ONE - instrument.taker_fee))
 
 
-def split(
-    shares: dict[str, Decimal], net: Decimal, instrument: Instrument
-) -> tuple[Takeover, ...]:
+def split(shares: dict[str, Decimal], net: Decimal, instrument: Instrument) -> tuple[Takeover, ...]:
     """Divide the net position over the strategies on its side, pro rata in lots.
 
     What rounding leaves goes to the largest share, so that the parts add up to `net`.
@@ -77,3 +79,71 @@ def split(
         left -= parts[name]
     parts[holders[0]] = left
     return tuple(Takeover(name, side, parts[name]) for name in holders if parts[name])
+
+
+class Liquidator:
+    """Watches the margin where a price leaves the safe band, and takes over what must go."""
+
+    def __init__(self, *, agenda: Agenda, view: MarketView, desk: Desk) -> None:
+        self._agenda = agenda
+        self._view = view
+        self._desk = desk
+
+    def check(self, watch: Watch, name: str, price: float) -> None:
+        """Judge the margin with `price` as the mark, unless it is in the safe band."""
+        if watch.safe_low < price < watch.safe_high:
+            return
+        seen = self._desk.treasury.seen_price
+        seen[name] = price
+        margin = self._desk.treasury.margin()
+        if is_due(margin):
+            self._liquidate(margin)
+        self._desk.treasury.guard(self._desk.treasury.margin())
+        del seen[name]
+
+    def _liquidate(self, margin: Margin) -> None:
+        account = self._desk.account
+        held = [name for name, one in account.holdings.items() if one.quantity]
+        for name in held:
+            mark, instrument = self._desk.treasury.mark(name), self._view.instruments[name]
+            if mark is None or _is_owned(account, instrument):
+                continue
+            self._clear(name)
+            self._take_over(instrument, bankruptcy_price(account, instrument, mark, margin))
+        for name in held:
+            mark, instrument = self._desk.treasury.mark(name), self._view.instruments[name]
+            if account.wallet >= 0 or mark is None or not _is_owned(account, instrument):
+                continue
+            self._clear(name)
+            share = account.value_share(name, account.net(name))
+            self._take_over(instrument, collateral_price(instrument, mark, share))
+
+    def _clear(self, name: str) -> None:
+        watch = self._desk.watch(name)
+        for order in (*watch.limits.values(), *watch.stops.values()):
+            watch.remove(order)
+            self._desk.reporter.cancelled(order, "CancelAllBeforeLiq")
+
+    def _take_over(self, instrument: Instrument, price: Decimal) -> None:
+        holding = self._desk.account.holdings[instrument.id]
+        for part in split(dict(holding.shares), holding.quantity, instrument):
+            self._desk.orders += 1
+            order = PaperOrder(
+                client_order_id=f"liquidation-{self._desk.orders}",
+                signal_id="",
+                strategy=part.strategy,
+                instrument=instrument.id,
+                side=part.side,
+                quantity=part.quantity,
+                price=price,
+                style=OrderStyle.MARKET,
+                number=self._desk.orders,
+                accepted_at=self._agenda.now,
+            )
+            kind = FillKind.LIQUIDATION
+            self._desk.fill(order, instrument, price, part.quantity, Liquidity.TAKER, kind)
+        self._desk.settle(instrument)
+
+
+def _is_owned(account: MarginAccount, instrument: Instrument) -> bool:
+    return instrument.is_spot and account.net(instrument.id) > 0

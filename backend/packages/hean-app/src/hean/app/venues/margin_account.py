@@ -66,9 +66,7 @@ class MarginAccount:
 
     name = "margin_account"
 
-    def __init__(
-        self, *, wallet: Decimal, leverage: Decimal, collateral_share: Decimal
-    ) -> None:
+    def __init__(self, *, wallet: Decimal, leverage: Decimal, collateral_share: Decimal) -> None:
         self.wallet = wallet
         self.holdings: dict[str, Holding] = {}
         self._instruments: dict[str, Instrument] = {}

@@ -125,9 +125,7 @@ class LastTradeFills:
         """Return one execution, or none when the last trade is beyond the limit."""
         if market.trade is None:
             return ()
-        return _one_price(
-            instrument, market.trade.price, side, quantity, limit, self._slippage_bp
-        )
+        return _one_price(instrument, market.trade.price, side, quantity, limit, self._slippage_bp)
 
 
 class BarFills:
@@ -169,11 +167,13 @@ class TouchFills:
         quote = market.quote
         if quote is None:
             return ()
-        price, size = (quote.ask, quote.ask_size) if side is Side.BUY else (quote.bid, quote.bid_size)
+        at_ask = side is Side.BUY
+        price, size = (quote.ask, quote.ask_size) if at_ask else (quote.bid, quote.bid_size)
         best = instrument.price(price)
         if not is_within(side, best, limit):
             return ()
-        stamp = (quote.ts_init, quote.ts_event, quote.bid, quote.ask, quote.bid_size, quote.ask_size)
+        sizes = (quote.bid_size, quote.ask_size)
+        stamp = (quote.ts_init, quote.ts_event, quote.bid, quote.ask, *sizes)
         taken = market.consumed.of(side, stamp)
         ticks = instrument.ticks_of(price)
         before = taken.get(ticks, ZERO)

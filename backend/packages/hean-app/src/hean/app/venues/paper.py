@@ -4,7 +4,8 @@ An order, cancel or amendment reaches it one latency after it was sent; its repo
 latency after what they tell. With zero latency they are due at once and taken right after the
 present dispatch. An order that takes is not acknowledged first: its fills say that it was there.
 
-`desk.py` beside it executes; here is what comes in.
+Here is what comes in; `desk.py` beside it executes, `encounters.py` says what the market does to
+resting orders.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from enum import StrEnum
 import msgspec
 
 from hean.app.venues.desk import Desk
+from hean.app.venues.encounters import Encounters
 from hean.app.venues.fees import FeeModel, LiquidityFees
 from hean.app.venues.latency import FixedLatency, LatencyModel, Leg
+from hean.app.venues.liquidation import Liquidator
 from hean.app.venues.margin_account import MarginAccount
 from hean.app.venues.matching import Consumed, FillModel, MarketFills
 from hean.app.venues.queueing import BehindDisplayedSize, QueueModel
@@ -83,7 +86,6 @@ class PaperVenue:
     def __init__(
         self,
         *,
-        bus: Bus,
         agenda: Agenda,
         view: MarketView,
         section: VenueSettings,
@@ -103,14 +105,24 @@ class PaperVenue:
             leverage=leverage,
             collateral_share=Decimal(repr(section.collateral_share)),
         )
+        fills = fills or MarketFills.of(section)
+        queue = queue or BehindDisplayedSize()
         self._desk = Desk(
             agenda=agenda,
             view=view,
             account=account,
             reporter=self._reporter,
             fees=fees or LiquidityFees(),
-            fills=fills or MarketFills.of(section),
-            queue=queue or BehindDisplayedSize(),
+            fills=fills,
+            queue=queue,
+        )
+        self._encounters = Encounters(
+            agenda=agenda,
+            view=view,
+            desk=self._desk,
+            liquidator=Liquidator(agenda=agenda, view=view, desk=self._desk),
+            fills=fills,
+            queue=queue,
             slippage_bp=section.slippage_bp,
         )
         self._watches = self._desk.watches
@@ -187,13 +199,13 @@ class PaperVenue:
         if watch is None or (watch.low < event.bid and event.ask < watch.high):
             return
         if not event.synthetic:
-            self._desk.meet_quote(watch, event)
+            self._encounters.meet_quote(watch, event)
 
     def _on_trade(self, event: Trade) -> None:
         watch = self._watches.get(event.instrument)
         if watch is None or watch.low < event.price < watch.high:
             return
-        self._desk.meet_trade(watch, event)
+        self._encounters.meet_trade(watch, event)
 
     def _on_book(self, event: BookUpdate) -> None:
         watch = self._watches.get(event.instrument)
@@ -201,21 +213,21 @@ class PaperVenue:
             return
         if watch.low < event.bids[0][0] and event.asks[0][0] < watch.high:
             return
-        self._desk.meet_book(watch, event)
+        self._encounters.meet_book(watch, event)
 
     def _on_mark(self, event: MarkPrice) -> None:
         watch = self._watches.get(event.instrument)
         if watch is None or watch.low < event.mark < watch.high:
             return
-        if not self._desk.is_on_bars(event.instrument):
-            self._desk.meet_mark(watch, event)
+        if not self._encounters.is_on_bars(event.instrument):
+            self._encounters.meet_mark(watch, event)
 
     def _on_bar(self, event: Bar) -> None:
         watch = self._watches.get(event.instrument)
         if watch is None or (watch.low < event.low and event.high < watch.high):
             return
-        if event.source is BarSource.FEED and self._desk.is_on_bars(event.instrument):
-            self._desk.meet_bar(watch, event)
+        if event.source is BarSource.FEED and self._encounters.is_on_bars(event.instrument):
+            self._encounters.meet_bar(watch, event)
 
     def _on_funding(self, event: FundingRate) -> None:
         if event.settled:

@@ -20,16 +20,14 @@ class Place(NamedTuple):
 class QueueModel(Protocol):
     """Moves a resting order's place by one observation of its price level."""
 
-    def advance(
-        self, ahead: float | None, *, displayed: float | None, traded: float
-    ) -> Place: ...
+    def advance(self, ahead: float | None, *, displayed: float | None, traded: float) -> Place: ...
 
 
 class BehindDisplayedSize:
     """Joins behind the displayed size; trades at the price consume it first."""
 
     def advance(self, ahead: float | None, *, displayed: float | None, traded: float) -> Place:
-        """Return the new place; `displayed` None says nothing about the level, 0 that it is empty."""
+        """Return the new place; `displayed` None says nothing, 0 that the level is empty."""
         if displayed is not None and (ahead is None or displayed < ahead):
             ahead = displayed
         if ahead is None or traded <= 0.0:

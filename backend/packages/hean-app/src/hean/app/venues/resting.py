@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from hean.app.venues.matching import Market
 from hean.core.events import Intent, OrderRequest, OrderStyle, Side, VenueOrder
 from hean.core.ids import protective_order_id
 from hean.core.instruments import ZERO
@@ -157,3 +158,26 @@ class Watch(msgspec.Struct):
             and self.safe_low == _NEVER_LOW
             and self.safe_high == _NEVER_HIGH
         )
+
+
+def displayed_at(order: PaperOrder, market: Market, half_tick: float) -> float | None:
+    """Return the size shown at an order's price: 0 where it is the best, None out of sight."""
+    if market.book is not None:
+        levels = market.book.bids if order.side is Side.BUY else market.book.asks
+        for price, size in levels:
+            nearer = (order.level - price) * order.side.sign
+            if nearer > half_tick:
+                return 0.0
+            if nearer > -half_tick:
+                return size
+        return None
+    if market.quote is None or market.quote.synthetic:
+        return None
+    quote = market.quote
+    price, size = (
+        (quote.bid, quote.bid_size) if order.side is Side.BUY else (quote.ask, quote.ask_size)
+    )
+    nearer = (order.level - price) * order.side.sign
+    if nearer > half_tick:
+        return 0.0
+    return size if nearer > -half_tick else None

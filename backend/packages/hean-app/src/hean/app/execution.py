@@ -1,0 +1,508 @@
+"""Orders at work: what was sent, what is held back, and the protective stops that rest.
+
+A request is sent once. A leg with a `release_order` waits for that order's fills and follows them
+in proportion, in slices of at least the smallest order (`ids.slice_order_id`; the first slice has
+the request's own id); what its leg did not fill is dropped. A closing order that takes waits until
+the stops in its way are gone or lowered, so that one position is never closed twice; a passive one
+(POST_ONLY) leaves them resting and they are lowered by its fills.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from hean.app.venues import Venue
+from hean.core.bus import Bus, Stage
+from hean.core.events import (
+    Intent,
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderRequest,
+    OrderStyle,
+    OrderSubmitted,
+    OrderUnknown,
+    PositionChange,
+    PositionChanged,
+    PositionClosed,
+    Side,
+    SignalWithdrawn,
+    TimerFired,
+    VenueSnapshot,
+)
+from hean.core.ids import MAX_SLICES, protective_order_id, slice_order_id
+from hean.core.instruments import MONEY, ZERO
+from hean.core.market_view import MarketView
+from hean.core.snapshot import pack, unpack
+from hean.core.timers import Agenda
+
+ASK_AGAIN_NS = 2_000_000_000
+"""How long after an answer without an unknown order the venue is asked again."""
+HOLD_NS = 5_000_000_000
+"""How long a closing order waits for the word on a stop before the venue is asked."""
+_ABSENT_ANSWERS = 2
+_ASK = "ask"
+_HOLD = "hold:"
+_LEG = "leg:"
+
+
+class OrderState(StrEnum):
+    """How far an order that was sent has come."""
+
+    SENT = "SENT"
+    WORKING = "WORKING"
+    UNKNOWN = "UNKNOWN"
+
+
+class WorkOrder(msgspec.Struct):
+    """An order that was sent and has not ended."""
+
+    request: OrderRequest
+    state: OrderState
+    since: int
+    filled: Decimal = ZERO
+    cancelling: bool = False
+    absent: int = 0
+
+
+class HeldLeg(msgspec.Struct):
+    """A leg that follows the fills of another order; `released` is what was sent of it."""
+
+    request: OrderRequest
+    released: Decimal = ZERO
+    slices: int = 0
+
+
+class HeldClose(msgspec.Struct):
+    """A closing order and, by id, the quantity each stop in its way must come down to."""
+
+    request: OrderRequest
+    waits: dict[str, Decimal]
+    since: int
+    stopped: Decimal = ZERO
+
+
+class RestingStop(msgspec.Struct):
+    """A protective stop at the venue; `target` is what it was asked to come down to."""
+
+    strategy: str
+    instrument: str
+    side: Side
+    quantity: Decimal
+    target: Decimal | None = None
+
+
+class _State(msgspec.Struct, frozen=True):
+    orders: dict[str, WorkOrder]
+    legs: dict[str, HeldLeg]
+    closes: dict[str, HeldClose]
+    stops: dict[str, RestingStop]
+
+
+class Execution:
+    """Carries out what the gate decided; read `orders`, `legs`, `closes` and `stops` for reports."""
+
+    name = "execution"
+
+    def __init__(self, *, bus: Bus, agenda: Agenda, view: MarketView, venue: Venue) -> None:
+        self._bus = bus
+        self._agenda = agenda
+        self._view = view
+        self._venue = venue
+        self.orders: dict[str, WorkOrder] = {}
+        self.legs: dict[str, HeldLeg] = {}
+        self.closes: dict[str, HeldClose] = {}
+        self.stops: dict[str, RestingStop] = {}
+
+    def attach(self, bus: Bus) -> None:
+        """Subscribe to decisions, venue reports, positions and own timers."""
+        stage, owner = Stage.EXECUTION, self.name
+        bus.subscribe(OrderRequest, self._on_request, stage=stage, owner=owner)
+        bus.subscribe(SignalWithdrawn, self._on_withdrawn, stage=stage, owner=owner)
+        bus.subscribe(OrderAccepted, self._on_accepted, stage=stage, owner=owner)
+        bus.subscribe(OrderRejected, self._on_rejected, stage=stage, owner=owner)
+        bus.subscribe(OrderCancelled, self._on_ended, stage=stage, owner=owner)
+        bus.subscribe(OrderExpired, self._on_ended, stage=stage, owner=owner)
+        bus.subscribe(OrderFilled, self._on_filled, stage=stage, owner=owner)
+        bus.subscribe(OrderUnknown, self._on_unknown, stage=stage, owner=owner)
+        bus.subscribe(VenueSnapshot, self._on_snapshot, stage=stage, owner=owner)
+        bus.subscribe(PositionChanged, self._on_position, stage=stage, owner=owner)
+        bus.subscribe(PositionClosed, self._on_closed, stage=stage, owner=owner)
+        bus.subscribe(TimerFired, self._on_timer, stage=stage, owner=owner, key=owner)
+
+    def resume(self) -> None:
+        """After a restart of a live account: every order without a report is unknown, so ask."""
+        now = self._agenda.now
+        for order_id, order in self.orders.items():
+            if order.state is OrderState.SENT:
+                unknown = OrderUnknown(
+                    ts_event=now,
+                    ts_init=now,
+                    correlation_id=order.request.signal_id,
+                    client_order_id=order_id,
+                    strategy=order.request.strategy,
+                    instrument=order.request.instrument,
+                    reason="no report before the restart",
+                )
+                self._agenda.schedule(now, unknown)
+
+    # Decisions ----------------------------------------------------------------------------------
+
+    def _on_request(self, request: OrderRequest) -> None:
+        order_id = request.client_order_id
+        if order_id in self.orders or order_id in self.legs or order_id in self.closes:
+            return
+        for one in request.cancels:
+            self._cancel(one)
+        if request.replaces and request.replaces not in request.cancels:
+            self._cancel(request.replaces)
+        if request.release_order:
+            self.legs[order_id] = HeldLeg(request)
+            self._agenda.arm(self.name, _LEG + order_id, self._agenda.now)
+            return
+        waits = self._lower_stops_for(request)
+        if waits:
+            self.closes[order_id] = HeldClose(request, waits, self._agenda.now)
+            self._agenda.arm(self.name, _HOLD + order_id, self._agenda.now + HOLD_NS)
+        else:
+            self._send(request)
+
+    def _on_withdrawn(self, event: SignalWithdrawn) -> None:
+        for one in event.cancels:
+            self._cancel(one)
+
+    def _send(self, request: OrderRequest) -> None:
+        now = self._agenda.now
+        order_id = request.client_order_id
+        self._bus.publish(
+            OrderSubmitted(
+                ts_event=now,
+                ts_init=now,
+                correlation_id=request.signal_id,
+                causation_id=order_id,
+                client_order_id=order_id,
+                strategy=request.strategy,
+                instrument=request.instrument,
+            )
+        )
+        self._venue.submit(request)
+        self.orders[order_id] = WorkOrder(request, OrderState.SENT, now)
+        if request.ttl_ns and request.style is OrderStyle.POST_ONLY:
+            self._agenda.arm(self.name, order_id, now + request.ttl_ns)
+
+    def _cancel(self, order_id: str) -> None:
+        leg = self.legs.get(order_id)
+        if leg is not None:
+            self._drop_leg(order_id, leg, "cancelled before its leg filled")
+        close = self.closes.get(order_id)
+        if close is not None:
+            self._drop(close.request, "cancelled before it was sent")
+            self._forget_close(order_id)
+            return
+        order = self.orders.get(order_id)
+        if order is not None:
+            if order.cancelling:
+                return
+            self._venue.cancel(order_id)
+            order.cancelling = True
+        elif leg is None:
+            self._venue.cancel(order_id)
+
+    def _drop(self, request: OrderRequest, reason: str) -> None:
+        now = self._agenda.now
+        self._bus.publish(
+            OrderCancelled(
+                ts_event=now,
+                ts_init=now,
+                correlation_id=request.signal_id,
+                causation_id=request.client_order_id,
+                client_order_id=request.client_order_id,
+                strategy=request.strategy,
+                instrument=request.instrument,
+                filled=ZERO,
+                reason=reason,
+            )
+        )
+
+    # Reports ------------------------------------------------------------------------------------
+
+    def _on_accepted(self, event: OrderAccepted) -> None:
+        if event.protective:
+            stop = self.stops.get(event.client_order_id)
+            if stop is not None:
+                stop.quantity = event.quantity
+                self._stop_moved(event.client_order_id, event.quantity)
+            else:
+                self.stops[event.client_order_id] = RestingStop(
+                    event.strategy, event.instrument, event.side, event.quantity
+                )
+            return
+        order = self.orders.get(event.client_order_id)
+        if order is not None:
+            order.state = OrderState.WORKING
+
+    def _on_rejected(self, event: OrderRejected) -> None:
+        self._end(event.client_order_id)
+
+    def _on_ended(self, event: OrderCancelled | OrderExpired) -> None:
+        self._end(event.client_order_id)
+
+    def _on_filled(self, event: OrderFilled) -> None:
+        order_id = event.client_order_id
+        if event.protective:
+            self._on_stop_filled(event)
+            return
+        order = self.orders.get(order_id)
+        if order is None:
+            return
+        self._expect_stop(order.request, event.quantity)
+        order.filled = event.filled
+        if self.legs:
+            self._release(order, ended=event.remaining <= 0)
+        if event.remaining <= 0:
+            self._end(order_id)
+
+    def _on_stop_filled(self, event: OrderFilled) -> None:
+        stop_id = event.client_order_id
+        for close in self.closes.values():
+            if stop_id in close.waits:
+                close.stopped += event.quantity
+        if event.remaining <= 0:
+            self._end(stop_id)
+        elif stop_id in self.stops:
+            self.stops[stop_id].quantity = event.remaining
+
+    def _end(self, order_id: str) -> None:
+        """Forget an order or stop that has ended, and let go on what waited for it."""
+        if self.stops.pop(order_id, None) is not None:
+            self._stop_moved(order_id, ZERO)
+            return
+        order = self.orders.pop(order_id, None)
+        if order is None:
+            return
+        if order.request.ttl_ns:
+            self._agenda.cancel(self.name, order_id)
+        if self.legs:
+            self._release(order, ended=True)
+
+    # Legs ---------------------------------------------------------------------------------------
+
+    def _release(self, parent: WorkOrder, *, ended: bool) -> None:
+        """Send of each waiting leg what its parent's fills release and was not sent yet."""
+        parent_id = parent.request.client_order_id
+        for order_id, leg in tuple(self.legs.items()):
+            if leg.request.release_order != parent_id:
+                continue
+            part = self._released_part(leg, parent)
+            if part > 0 and (ended or leg.slices < MAX_SLICES - 1):
+                self._send_slice(leg, part)
+            if ended or leg.released >= leg.request.quantity:
+                self._drop_leg(order_id, leg, "its leg did not fill")
+
+    def _released_part(self, leg: HeldLeg, parent: WorkOrder) -> Decimal:
+        whole = leg.request.quantity
+        if parent.filled >= parent.request.quantity:
+            return whole - leg.released
+        instrument = self._view.instruments[leg.request.instrument]
+        share = MONEY.divide(MONEY.multiply(whole, parent.filled), parent.request.quantity)
+        part = instrument.quantity_floor(share) - leg.released
+        price = leg.request.price
+        if price is None:
+            touch = self._view.touch(instrument.id, leg.request.side)
+            price = None if touch is None else instrument.price(touch)
+        smallest = instrument.min_quantity if price is None else instrument.smallest_quantity(price)
+        return part if part >= smallest else ZERO
+
+    def _send_slice(self, leg: HeldLeg, quantity: Decimal) -> None:
+        order_id = slice_order_id(leg.request.client_order_id, leg.slices)
+        part = msgspec.structs.replace(
+            leg.request, client_order_id=order_id, quantity=quantity, release_order=""
+        )
+        self._send(part)
+        leg.released += quantity
+        leg.slices += 1
+
+    def _drop_leg(self, order_id: str, leg: HeldLeg, reason: str) -> None:
+        """Forget a waiting leg; nothing of it was sent: it ends here, else its slices end it."""
+        self._agenda.cancel(self.name, _LEG + order_id)
+        if not leg.slices:
+            self._drop(leg.request, reason)
+        del self.legs[order_id]
+
+    # Protective stops ---------------------------------------------------------------------------
+
+    def _expect_stop(self, request: OrderRequest, quantity: Decimal) -> None:
+        """The venue rests a stop for what filled; know of it before it says so."""
+        if request.protective_stop is None:
+            return
+        stop_id = protective_order_id(request.client_order_id)
+        stop = self.stops.get(stop_id)
+        if stop is None:
+            self.stops[stop_id] = RestingStop(
+                request.strategy, request.instrument, request.side.opposite, quantity
+            )
+        else:
+            stop.quantity += quantity
+
+    def _lower_stops_for(self, request: OrderRequest) -> dict[str, Decimal]:
+        """Make room for a closing order; return what to wait for, by stop."""
+        closing = request.intent is Intent.CLOSE or request.intent is Intent.REDUCE
+        if not closing or request.style is OrderStyle.POST_ONLY or not self.stops:
+            return {}
+        found = self._stops_of(request.strategy, request.instrument, request.side)
+        covered = ZERO
+        for _, stop in found:
+            covered += stop.quantity
+        keep = ZERO if request.intent is Intent.CLOSE else max(ZERO, covered - request.quantity)
+        return self._lower(found, keep)
+
+    def _lower(self, found: list[tuple[str, RestingStop]], keep: Decimal) -> dict[str, Decimal]:
+        """Lower stops, the oldest kept longest, until they cover `keep`; return the targets."""
+        targets: dict[str, Decimal] = {}
+        for stop_id, stop in found:
+            kept = min(stop.quantity, keep)
+            keep -= kept
+            if kept == stop.quantity:
+                continue
+            targets[stop_id] = kept
+            if stop.target is not None and stop.target <= kept:
+                continue
+            if kept > 0:
+                self._venue.amend(stop_id, kept)
+            else:
+                self._venue.cancel(stop_id)
+            stop.target = kept
+        return targets
+
+    def _stops_of(
+        self, strategy: str, instrument: str, side: Side
+    ) -> list[tuple[str, RestingStop]]:
+        return [
+            (stop_id, stop)
+            for stop_id, stop in self.stops.items()
+            if stop.strategy == strategy and stop.instrument == instrument and stop.side is side
+        ]
+
+    def _stop_moved(self, stop_id: str, quantity: Decimal) -> None:
+        """A stop is gone or lowered: send the closing orders that waited for just that."""
+        if not self.closes:
+            return
+        for order_id, close in tuple(self.closes.items()):
+            target = close.waits.get(stop_id)
+            if target is None or quantity > target:
+                continue
+            del close.waits[stop_id]
+            if not close.waits:
+                self._send_close(order_id, close)
+
+    def _send_close(self, order_id: str, close: HeldClose) -> None:
+        left = close.request.quantity - close.stopped
+        if left <= 0:
+            self._drop(close.request, "the protective stop filled first")
+        elif close.stopped:
+            self._send(msgspec.structs.replace(close.request, quantity=left))
+        else:
+            self._send(close.request)
+        self._forget_close(order_id)
+
+    def _forget_close(self, order_id: str) -> None:
+        self._agenda.cancel(self.name, _HOLD + order_id)
+        self.closes.pop(order_id, None)
+
+    def _on_position(self, event: PositionChanged) -> None:
+        if event.change is PositionChange.FILL and self.stops:
+            self._fit_stops(event.strategy, event.instrument, event.quantity)
+
+    def _on_closed(self, event: PositionClosed) -> None:
+        if self.stops:
+            self._fit_stops(event.strategy, event.instrument, ZERO)
+
+    def _fit_stops(self, strategy: str, instrument: str, quantity: Decimal) -> None:
+        """Let the stops of a position cover no more than it is, on its side only."""
+        long, short = max(quantity, ZERO), max(-quantity, ZERO)
+        self._lower(self._stops_of(strategy, instrument, Side.SELL), long)
+        self._lower(self._stops_of(strategy, instrument, Side.BUY), short)
+
+    # Asking -------------------------------------------------------------------------------------
+
+    def _on_unknown(self, event: OrderUnknown) -> None:
+        order = self.orders.get(event.client_order_id)
+        if order is None:
+            return
+        self._ask()
+        order.state, order.since, order.absent = OrderState.UNKNOWN, self._agenda.now, 0
+
+    def _ask(self) -> None:
+        found = self._venue.account()
+        self._agenda.schedule(found.ts_init, found)
+
+    def _on_snapshot(self, event: VenueSnapshot) -> None:
+        if not event.complete:
+            return
+        listed = {one.client_order_id: one.quantity for one in event.orders}
+        again = False
+        for order_id, order in tuple(self.orders.items()):
+            if order.state is not OrderState.UNKNOWN or order.since > event.ts_event:
+                continue
+            if order_id in listed:
+                order.state = OrderState.WORKING
+                continue
+            order.absent += 1
+            if order.absent >= _ABSENT_ANSWERS:
+                self._end_absent(order_id, order)
+            else:
+                again = True
+        if again:
+            self._agenda.arm(self.name, _ASK, self._agenda.now + ASK_AGAIN_NS)
+        for close in tuple(self.closes.values()):
+            if close.since < event.ts_event:
+                for stop_id in tuple(close.waits):
+                    self._stop_moved(stop_id, listed.get(stop_id, ZERO))
+
+    def _end_absent(self, order_id: str, order: WorkOrder) -> None:
+        now = self._agenda.now
+        gone = OrderCancelled(
+            ts_event=now,
+            ts_init=now,
+            correlation_id=order.request.signal_id,
+            client_order_id=order_id,
+            strategy=order.request.strategy,
+            instrument=order.request.instrument,
+            filled=order.filled,
+            reason="absent from two complete answers of the venue",
+        )
+        self._bus.publish(gone)
+        self._end(order_id)
+
+    def _on_timer(self, event: TimerFired) -> None:
+        key = event.key
+        if key == _ASK:
+            self._ask()
+        elif key.startswith(_HOLD):
+            if key.removeprefix(_HOLD) in self.closes:
+                self._ask()
+                self._agenda.arm(self.name, key, self._agenda.now + HOLD_NS)
+        elif key.startswith(_LEG):
+            order_id = key.removeprefix(_LEG)
+            leg = self.legs.get(order_id)
+            if leg is not None and leg.request.release_order not in self.orders:
+                self._drop_leg(order_id, leg, "the order it follows is not at work")
+        else:
+            self._cancel(key)
+
+    def snapshot(self) -> bytes:
+        """Return what was sent, what is held and which stops rest."""
+        return pack(self.name, 1, _State(self.orders, self.legs, self.closes, self.stops))
+
+    def restore(self, state: bytes) -> None:
+        """Take over a snapshot; what it holds as sent is not sent again."""
+        found = unpack(state, self.name, 1, _State)
+        self.orders = found.orders
+        self.legs = found.legs
+        self.closes = found.closes
+        self.stops = found.stops
