@@ -31,9 +31,9 @@ class _Cursor(msgspec.Struct, frozen=True):
 
 
 class DatasetFeed:
-    """Replays a dataset TOML; `start` and `end` (ns UTC) narrow its range.
+    """Replays a dataset TOML; `start_ns` and `end_ns` (UTC) narrow its range.
 
-    Building it reads and checks the TOML, the instruments, and each file's presence, shape and
+    The range includes both ends; a bar belongs to it when it lies wholly inside. Building it reads and checks the TOML, the instruments, and each file's presence, shape and
     range; rows are checked as they stream. Both raise `DataError`. `depth_levels` is the N of the
     complete top-N images in `BookUpdate`.
     """
@@ -44,13 +44,13 @@ class DatasetFeed:
         self,
         path: Path,
         *,
-        start: int | None = None,
-        end: int | None = None,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
         depth_levels: int = DEFAULT_LEVELS,
     ) -> None:
         if depth_levels < 1:
             raise DataError(f"depth_levels is {depth_levels}; at least 1 is needed")
-        self._opened = open_dataset(read_dataset(path), start=start, end=end)
+        self._opened = open_dataset(read_dataset(path), start=start_ns, end=end_ns)
         self._levels = depth_levels
         self._handed_out = 0
         self._description = self._describe()

@@ -162,16 +162,17 @@ def _read_series(
     kind = SeriesKind(name)
     _check_keys(table, _KEYS[kind], where)
     instruments = _instruments(table, kind, known, where)
+    interval = _text(table, "interval", where) if "interval" in _KEYS[kind] else ""
+    interval_ns = parse_interval(interval, where) if interval else 0
     file = folder / _text(table, "path", where)
     if not file.is_file():
         raise DataError(f"{where}: file {file} is missing; correct `path` or fetch the file")
-    interval = _text(table, "interval", where) if "interval" in _KEYS[kind] else ""
     return Series(
         kind=kind,
         order=0,
         paths=(file,),
         instruments=instruments,
-        interval_ns=parse_interval(interval, where) if interval else 0,
+        interval_ns=interval_ns,
         source=_text(table, "source", where) if kind is SeriesKind.SENTIMENT else "",
     )
 

@@ -71,10 +71,10 @@ class DatasetReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def inspect_dataset(
-    path: Path, *, start: int | None = None, end: int | None = None
+    path: Path, *, start_ns: int | None = None, end_ns: int | None = None
 ) -> DatasetReport:
     """Read a dataset from end to end and report on it; raises `DataError` as the feed does."""
-    feed = DatasetFeed(path, start=start, end=end)
+    feed = DatasetFeed(path, start_ns=start_ns, end_ns=end_ns)
     opened = feed.opened
     reports = tuple(
         _report(series, opened.content[series.order], opened) for series in opened.dataset.series
