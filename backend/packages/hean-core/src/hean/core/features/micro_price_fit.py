@@ -1,0 +1,46 @@
+"""Fits the micro-price table offline, from columns of touches.
+
+Source: Stoikov 2018, The micro-price.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hean.core.features.book import IMBALANCE_BUCKETS, MicroPriceTable
+from hean.core.features.columns import Integers
+
+
+def fit_micro_price(
+    version: str, bid: Integers, ask: Integers, bid_lots: Integers, ask_lots: Integers
+) -> MicroPriceTable:
+    """Fit a table to columns of touches by the absorbing-chain recursion, made symmetric.
+
+    G = (1 - Q)^-1 · R·K + the later moves: with Q the transitions that leave the mid, R·K the mean
+    move of those that do not and B their arrival states, G* = sum over i of B^i·G1. The mirrored
+    touches are counted too, so that G(1 - I) = -G(I) and the sum converges.
+    """
+    size = np.maximum(bid_lots + ask_lots, 1)
+    row = np.minimum(IMBALANCE_BUCKETS * bid_lots // size, IMBALANCE_BUCKETS - 1)
+    column = np.clip(ask - bid, 1, 3) - 1
+    states = 3 * IMBALANCE_BUCKETS
+    state = row * 3 + column
+    mirror = (IMBALANCE_BUCKETS - 1 - row) * 3 + column
+    move = np.diff(bid + ask) / 2.0
+    stay, leave = np.zeros((states, states)), np.zeros((states, states))
+    gain = np.zeros(states)
+    for places, moves in ((state, move), (mirror, -move)):
+        still = moves == 0.0
+        np.add.at(stay, (places[:-1][still], places[1:][still]), 1.0)
+        np.add.at(leave, (places[:-1][~still], places[1:][~still]), 1.0)
+        np.add.at(gain, places[:-1][~still], moves[~still])
+    total = np.maximum(stay.sum(axis=1) + leave.sum(axis=1), 1.0)[:, None]
+    inverse = np.linalg.pinv(np.eye(states) - stay / total)
+    first = inverse @ (gain[:, None] / total)
+    arrive = inverse @ (leave / total)
+    result, step = first.copy(), first
+    for _ in range(20):
+        step = arrive @ step
+        result = result + step
+    rounded = np.round(result.reshape(IMBALANCE_BUCKETS, 3), 9).tolist()
+    return MicroPriceTable(version=version, corrections=tuple(tuple(one) for one in rounded))
