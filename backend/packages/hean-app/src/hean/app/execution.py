@@ -10,14 +10,23 @@ the stops in its way are gone or lowered, so that one position is never closed t
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 
+from hean.app.orders_at_work import (
+    HeldClose,
+    HeldLeg,
+    OrderState,
+    WorkOrder,
+    gone,
+    released_part,
+    submitted,
+    unanswered,
+)
+from hean.app.protection import ProtectiveStops, RestingStop
 from hean.app.venues import Venue
 from hean.core.bus import Bus, Stage
 from hean.core.events import (
-    Intent,
     OrderAccepted,
     OrderCancelled,
     OrderExpired,
@@ -25,18 +34,16 @@ from hean.core.events import (
     OrderRejected,
     OrderRequest,
     OrderStyle,
-    OrderSubmitted,
     OrderUnknown,
     PositionChange,
     PositionChanged,
     PositionClosed,
-    Side,
     SignalWithdrawn,
     TimerFired,
     VenueSnapshot,
 )
-from hean.core.ids import MAX_SLICES, protective_order_id, slice_order_id
-from hean.core.instruments import MONEY, ZERO
+from hean.core.ids import MAX_SLICES, slice_order_id
+from hean.core.instruments import ZERO
 from hean.core.market_view import MarketView
 from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
@@ -51,52 +58,6 @@ _HOLD = "hold:"
 _LEG = "leg:"
 
 
-class OrderState(StrEnum):
-    """How far an order that was sent has come."""
-
-    SENT = "SENT"
-    WORKING = "WORKING"
-    UNKNOWN = "UNKNOWN"
-
-
-class WorkOrder(msgspec.Struct):
-    """An order that was sent and has not ended."""
-
-    request: OrderRequest
-    state: OrderState
-    since: int
-    filled: Decimal = ZERO
-    cancelling: bool = False
-    absent: int = 0
-
-
-class HeldLeg(msgspec.Struct):
-    """A leg that follows the fills of another order; `released` is what was sent of it."""
-
-    request: OrderRequest
-    released: Decimal = ZERO
-    slices: int = 0
-
-
-class HeldClose(msgspec.Struct):
-    """A closing order and, by id, the quantity each stop in its way must come down to."""
-
-    request: OrderRequest
-    waits: dict[str, Decimal]
-    since: int
-    stopped: Decimal = ZERO
-
-
-class RestingStop(msgspec.Struct):
-    """A protective stop at the venue; `target` is what it was asked to come down to."""
-
-    strategy: str
-    instrument: str
-    side: Side
-    quantity: Decimal
-    target: Decimal | None = None
-
-
 class _State(msgspec.Struct, frozen=True):
     orders: dict[str, WorkOrder]
     legs: dict[str, HeldLeg]
@@ -105,7 +66,7 @@ class _State(msgspec.Struct, frozen=True):
 
 
 class Execution:
-    """Carries out what the gate decided; read `orders`, `legs`, `closes` and `stops` for reports."""
+    """Carries out what the gate decided; `orders`, `legs`, `closes`, `stops` are for reading."""
 
     name = "execution"
 
@@ -117,7 +78,7 @@ class Execution:
         self.orders: dict[str, WorkOrder] = {}
         self.legs: dict[str, HeldLeg] = {}
         self.closes: dict[str, HeldClose] = {}
-        self.stops: dict[str, RestingStop] = {}
+        self.stops = ProtectiveStops(venue)
 
     def attach(self, bus: Bus) -> None:
         """Subscribe to decisions, venue reports, positions and own timers."""
@@ -138,18 +99,9 @@ class Execution:
     def resume(self) -> None:
         """After a restart of a live account: every order without a report is unknown, so ask."""
         now = self._agenda.now
-        for order_id, order in self.orders.items():
+        for order in self.orders.values():
             if order.state is OrderState.SENT:
-                unknown = OrderUnknown(
-                    ts_event=now,
-                    ts_init=now,
-                    correlation_id=order.request.signal_id,
-                    client_order_id=order_id,
-                    strategy=order.request.strategy,
-                    instrument=order.request.instrument,
-                    reason="no report before the restart",
-                )
-                self._agenda.schedule(now, unknown)
+                self._agenda.schedule(now, unanswered(order.request, now))
 
     # Decisions ----------------------------------------------------------------------------------
 
@@ -165,7 +117,7 @@ class Execution:
             self.legs[order_id] = HeldLeg(request)
             self._agenda.arm(self.name, _LEG + order_id, self._agenda.now)
             return
-        waits = self._lower_stops_for(request)
+        waits = self.stops.lower_for(request)
         if waits:
             self.closes[order_id] = HeldClose(request, waits, self._agenda.now)
             self._agenda.arm(self.name, _HOLD + order_id, self._agenda.now + HOLD_NS)
@@ -178,22 +130,11 @@ class Execution:
 
     def _send(self, request: OrderRequest) -> None:
         now = self._agenda.now
-        order_id = request.client_order_id
-        self._bus.publish(
-            OrderSubmitted(
-                ts_event=now,
-                ts_init=now,
-                correlation_id=request.signal_id,
-                causation_id=order_id,
-                client_order_id=order_id,
-                strategy=request.strategy,
-                instrument=request.instrument,
-            )
-        )
+        self._bus.publish(submitted(request, now))
         self._venue.submit(request)
-        self.orders[order_id] = WorkOrder(request, OrderState.SENT, now)
+        self.orders[request.client_order_id] = WorkOrder(request, OrderState.SENT, now)
         if request.ttl_ns and request.style is OrderStyle.POST_ONLY:
-            self._agenda.arm(self.name, order_id, now + request.ttl_ns)
+            self._agenda.arm(self.name, request.client_order_id, now + request.ttl_ns)
 
     def _cancel(self, order_id: str) -> None:
         leg = self.legs.get(order_id)
@@ -214,33 +155,14 @@ class Execution:
             self._venue.cancel(order_id)
 
     def _drop(self, request: OrderRequest, reason: str) -> None:
-        now = self._agenda.now
-        self._bus.publish(
-            OrderCancelled(
-                ts_event=now,
-                ts_init=now,
-                correlation_id=request.signal_id,
-                causation_id=request.client_order_id,
-                client_order_id=request.client_order_id,
-                strategy=request.strategy,
-                instrument=request.instrument,
-                filled=ZERO,
-                reason=reason,
-            )
-        )
+        self._bus.publish(gone(request, self._agenda.now, reason))
 
     # Reports ------------------------------------------------------------------------------------
 
     def _on_accepted(self, event: OrderAccepted) -> None:
         if event.protective:
-            stop = self.stops.get(event.client_order_id)
-            if stop is not None:
-                stop.quantity = event.quantity
-                self._stop_moved(event.client_order_id, event.quantity)
-            else:
-                self.stops[event.client_order_id] = RestingStop(
-                    event.strategy, event.instrument, event.side, event.quantity
-                )
+            self._stop_moved(event.client_order_id, event.quantity)
+            self.stops.accepted(event)
             return
         order = self.orders.get(event.client_order_id)
         if order is not None:
@@ -260,12 +182,13 @@ class Execution:
         order = self.orders.get(order_id)
         if order is None:
             return
-        self._expect_stop(order.request, event.quantity)
-        order.filled = event.filled
+        ended = event.remaining <= 0
         if self.legs:
-            self._release(order, ended=event.remaining <= 0)
-        if event.remaining <= 0:
-            self._end(order_id)
+            self._release(order, event.filled, ended=ended)
+        order.filled = event.filled
+        self.stops.expect(order.request, event.quantity)
+        if ended:
+            self._forget(order_id, order)
 
     def _on_stop_filled(self, event: OrderFilled) -> None:
         stop_id = event.client_order_id
@@ -274,49 +197,40 @@ class Execution:
                 close.stopped += event.quantity
         if event.remaining <= 0:
             self._end(stop_id)
-        elif stop_id in self.stops:
-            self.stops[stop_id].quantity = event.remaining
+        elif stop_id in self.stops.resting:
+            self.stops.resting[stop_id].quantity = event.remaining
 
     def _end(self, order_id: str) -> None:
-        """Forget an order or stop that has ended, and let go on what waited for it."""
-        if self.stops.pop(order_id, None) is not None:
+        """Forget an order or stop that has ended, after letting go on what waited for it."""
+        if order_id in self.stops.resting:
             self._stop_moved(order_id, ZERO)
+            del self.stops.resting[order_id]
             return
-        order = self.orders.pop(order_id, None)
+        order = self.orders.get(order_id)
         if order is None:
             return
+        if self.legs:
+            self._release(order, order.filled, ended=True)
+        self._forget(order_id, order)
+
+    def _forget(self, order_id: str, order: WorkOrder) -> None:
         if order.request.ttl_ns:
             self._agenda.cancel(self.name, order_id)
-        if self.legs:
-            self._release(order, ended=True)
+        del self.orders[order_id]
 
     # Legs ---------------------------------------------------------------------------------------
 
-    def _release(self, parent: WorkOrder, *, ended: bool) -> None:
+    def _release(self, parent: WorkOrder, filled: Decimal, *, ended: bool) -> None:
         """Send of each waiting leg what its parent's fills release and was not sent yet."""
         parent_id = parent.request.client_order_id
         for order_id, leg in tuple(self.legs.items()):
             if leg.request.release_order != parent_id:
                 continue
-            part = self._released_part(leg, parent)
+            part = released_part(leg, parent.request.quantity, filled, self._view)
             if part > 0 and (ended or leg.slices < MAX_SLICES - 1):
                 self._send_slice(leg, part)
             if ended or leg.released >= leg.request.quantity:
                 self._drop_leg(order_id, leg, "its leg did not fill")
-
-    def _released_part(self, leg: HeldLeg, parent: WorkOrder) -> Decimal:
-        whole = leg.request.quantity
-        if parent.filled >= parent.request.quantity:
-            return whole - leg.released
-        instrument = self._view.instruments[leg.request.instrument]
-        share = MONEY.divide(MONEY.multiply(whole, parent.filled), parent.request.quantity)
-        part = instrument.quantity_floor(share) - leg.released
-        price = leg.request.price
-        if price is None:
-            touch = self._view.touch(instrument.id, leg.request.side)
-            price = None if touch is None else instrument.price(touch)
-        smallest = instrument.min_quantity if price is None else instrument.smallest_quantity(price)
-        return part if part >= smallest else ZERO
 
     def _send_slice(self, leg: HeldLeg, quantity: Decimal) -> None:
         order_id = slice_order_id(leg.request.client_order_id, leg.slices)
@@ -336,68 +250,17 @@ class Execution:
 
     # Protective stops ---------------------------------------------------------------------------
 
-    def _expect_stop(self, request: OrderRequest, quantity: Decimal) -> None:
-        """The venue rests a stop for what filled; know of it before it says so."""
-        if request.protective_stop is None:
-            return
-        stop_id = protective_order_id(request.client_order_id)
-        stop = self.stops.get(stop_id)
-        if stop is None:
-            self.stops[stop_id] = RestingStop(
-                request.strategy, request.instrument, request.side.opposite, quantity
-            )
-        else:
-            stop.quantity += quantity
-
-    def _lower_stops_for(self, request: OrderRequest) -> dict[str, Decimal]:
-        """Make room for a closing order; return what to wait for, by stop."""
-        closing = request.intent is Intent.CLOSE or request.intent is Intent.REDUCE
-        if not closing or request.style is OrderStyle.POST_ONLY or not self.stops:
-            return {}
-        found = self._stops_of(request.strategy, request.instrument, request.side)
-        covered = ZERO
-        for _, stop in found:
-            covered += stop.quantity
-        keep = ZERO if request.intent is Intent.CLOSE else max(ZERO, covered - request.quantity)
-        return self._lower(found, keep)
-
-    def _lower(self, found: list[tuple[str, RestingStop]], keep: Decimal) -> dict[str, Decimal]:
-        """Lower stops, the oldest kept longest, until they cover `keep`; return the targets."""
-        targets: dict[str, Decimal] = {}
-        for stop_id, stop in found:
-            kept = min(stop.quantity, keep)
-            keep -= kept
-            if kept == stop.quantity:
-                continue
-            targets[stop_id] = kept
-            if stop.target is not None and stop.target <= kept:
-                continue
-            if kept > 0:
-                self._venue.amend(stop_id, kept)
-            else:
-                self._venue.cancel(stop_id)
-            stop.target = kept
-        return targets
-
-    def _stops_of(
-        self, strategy: str, instrument: str, side: Side
-    ) -> list[tuple[str, RestingStop]]:
-        return [
-            (stop_id, stop)
-            for stop_id, stop in self.stops.items()
-            if stop.strategy == strategy and stop.instrument == instrument and stop.side is side
-        ]
-
     def _stop_moved(self, stop_id: str, quantity: Decimal) -> None:
-        """A stop is gone or lowered: send the closing orders that waited for just that."""
+        """Send the closing orders that waited for a stop to come down to `quantity`."""
         if not self.closes:
             return
         for order_id, close in tuple(self.closes.items()):
             target = close.waits.get(stop_id)
             if target is None or quantity > target:
                 continue
-            del close.waits[stop_id]
-            if not close.waits:
+            if len(close.waits) > 1:
+                del close.waits[stop_id]
+            else:
                 self._send_close(order_id, close)
 
     def _send_close(self, order_id: str, close: HeldClose) -> None:
@@ -415,18 +278,12 @@ class Execution:
         self.closes.pop(order_id, None)
 
     def _on_position(self, event: PositionChanged) -> None:
-        if event.change is PositionChange.FILL and self.stops:
-            self._fit_stops(event.strategy, event.instrument, event.quantity)
+        if event.change is PositionChange.FILL and self.stops.resting:
+            self.stops.fit(event.strategy, event.instrument, event.quantity)
 
     def _on_closed(self, event: PositionClosed) -> None:
-        if self.stops:
-            self._fit_stops(event.strategy, event.instrument, ZERO)
-
-    def _fit_stops(self, strategy: str, instrument: str, quantity: Decimal) -> None:
-        """Let the stops of a position cover no more than it is, on its side only."""
-        long, short = max(quantity, ZERO), max(-quantity, ZERO)
-        self._lower(self._stops_of(strategy, instrument, Side.SELL), long)
-        self._lower(self._stops_of(strategy, instrument, Side.BUY), short)
+        if self.stops.resting:
+            self.stops.fit(event.strategy, event.instrument, ZERO)
 
     # Asking -------------------------------------------------------------------------------------
 
@@ -462,21 +319,14 @@ class Execution:
         for close in tuple(self.closes.values()):
             if close.since < event.ts_event:
                 for stop_id in tuple(close.waits):
-                    self._stop_moved(stop_id, listed.get(stop_id, ZERO))
+                    if stop_id in listed:
+                        self._stop_moved(stop_id, listed[stop_id])
+                    else:
+                        self._end(stop_id)
 
     def _end_absent(self, order_id: str, order: WorkOrder) -> None:
-        now = self._agenda.now
-        gone = OrderCancelled(
-            ts_event=now,
-            ts_init=now,
-            correlation_id=order.request.signal_id,
-            client_order_id=order_id,
-            strategy=order.request.strategy,
-            instrument=order.request.instrument,
-            filled=order.filled,
-            reason="absent from two complete answers of the venue",
-        )
-        self._bus.publish(gone)
+        reason = "absent from two complete answers of the venue"
+        self._bus.publish(gone(order.request, self._agenda.now, reason, order.filled))
         self._end(order_id)
 
     def _on_timer(self, event: TimerFired) -> None:
@@ -497,7 +347,7 @@ class Execution:
 
     def snapshot(self) -> bytes:
         """Return what was sent, what is held and which stops rest."""
-        return pack(self.name, 1, _State(self.orders, self.legs, self.closes, self.stops))
+        return pack(self.name, 1, _State(self.orders, self.legs, self.closes, self.stops.resting))
 
     def restore(self, state: bytes) -> None:
         """Take over a snapshot; what it holds as sent is not sent again."""
@@ -505,4 +355,4 @@ class Execution:
         self.orders = found.orders
         self.legs = found.legs
         self.closes = found.closes
-        self.stops = found.stops
+        self.stops.resting = found.stops

@@ -14,8 +14,8 @@ class Venue(Protocol):
     """Takes approved orders and changes to them, nothing else.
 
     `submit` places the request; where it carries a protective stop the venue rests one for what
-    fills, under `ids.protective_order_id`. `amend` lowers the quantity of a resting protective stop.
-    `account` returns what the venue holds, for reconciliation.
+    fills, under `ids.protective_order_id`. `amend` lowers the quantity of a resting protective
+    stop, confirmed by `OrderAccepted(protective=True)`. `account` returns what the venue holds.
     """
 
     def submit(self, request: OrderRequest) -> None: ...
