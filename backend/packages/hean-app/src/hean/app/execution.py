@@ -27,6 +27,7 @@ from hean.app.protection import ProtectiveStops, RestingStop
 from hean.app.venues import Venue
 from hean.core.bus import Bus, Stage
 from hean.core.events import (
+    InstrumentUpdated,
     OrderAccepted,
     OrderCancelled,
     OrderExpired,
@@ -43,8 +44,7 @@ from hean.core.events import (
     VenueSnapshot,
 )
 from hean.core.ids import MAX_SLICES, slice_order_id
-from hean.core.instruments import ZERO
-from hean.core.market_view import MarketView
+from hean.core.instruments import ZERO, Instrument
 from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
 
@@ -63,6 +63,7 @@ class _State(msgspec.Struct, frozen=True):
     legs: dict[str, HeldLeg]
     closes: dict[str, HeldClose]
     stops: dict[str, RestingStop]
+    instruments: dict[str, Instrument]
 
 
 class Execution:
@@ -70,19 +71,20 @@ class Execution:
 
     name = "execution"
 
-    def __init__(self, *, bus: Bus, agenda: Agenda, view: MarketView, venue: Venue) -> None:
+    def __init__(self, *, bus: Bus, agenda: Agenda, venue: Venue) -> None:
         self._bus = bus
         self._agenda = agenda
-        self._view = view
         self._venue = venue
         self.orders: dict[str, WorkOrder] = {}
         self.legs: dict[str, HeldLeg] = {}
         self.closes: dict[str, HeldClose] = {}
         self.stops = ProtectiveStops(venue)
+        self._instruments: dict[str, Instrument] = {}
 
     def attach(self, bus: Bus) -> None:
         """Subscribe to decisions, venue reports, positions and own timers."""
         stage, owner = Stage.EXECUTION, self.name
+        bus.subscribe(InstrumentUpdated, self._on_instrument, stage=stage, owner=owner)
         bus.subscribe(OrderRequest, self._on_request, stage=stage, owner=owner)
         bus.subscribe(SignalWithdrawn, self._on_withdrawn, stage=stage, owner=owner)
         bus.subscribe(OrderAccepted, self._on_accepted, stage=stage, owner=owner)
@@ -104,6 +106,9 @@ class Execution:
                 self._agenda.schedule(now, unanswered(order.request, now))
 
     # Decisions ----------------------------------------------------------------------------------
+
+    def _on_instrument(self, event: InstrumentUpdated) -> None:
+        self._instruments[event.instrument] = event.specification
 
     def _on_request(self, request: OrderRequest) -> None:
         order_id = request.client_order_id
@@ -226,7 +231,8 @@ class Execution:
         for order_id, leg in tuple(self.legs.items()):
             if leg.request.release_order != parent_id:
                 continue
-            part = released_part(leg, parent.request.quantity, filled, self._view)
+            instrument = self._instruments[leg.request.instrument]
+            part = released_part(leg, parent.request.quantity, filled, instrument)
             if part > 0 and (ended or leg.slices < MAX_SLICES - 1):
                 self._send_slice(leg, part)
             if ended or leg.released >= leg.request.quantity:
@@ -347,7 +353,8 @@ class Execution:
 
     def snapshot(self) -> bytes:
         """Return what was sent, what is held and which stops rest."""
-        return pack(self.name, 1, _State(self.orders, self.legs, self.closes, self.stops.resting))
+        state = _State(self.orders, self.legs, self.closes, self.stops.resting, self._instruments)
+        return pack(self.name, 1, state)
 
     def restore(self, state: bytes) -> None:
         """Take over a snapshot; what it holds as sent is not sent again."""
@@ -356,3 +363,4 @@ class Execution:
         self.legs = found.legs
         self.closes = found.closes
         self.stops.resting = found.stops
+        self._instruments = found.instruments

@@ -8,8 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from hean.core.events import OrderCancelled, OrderRequest, OrderSubmitted, OrderUnknown
-from hean.core.instruments import MONEY, ZERO
-from hean.core.market_view import MarketView
+from hean.core.instruments import MONEY, ZERO, Instrument
 
 
 class OrderState(StrEnum):
@@ -48,7 +47,9 @@ class HeldClose(msgspec.Struct):
     stopped: Decimal = ZERO
 
 
-def released_part(leg: HeldLeg, ordered: Decimal, filled: Decimal, view: MarketView) -> Decimal:
+def released_part(
+    leg: HeldLeg, ordered: Decimal, filled: Decimal, instrument: Instrument
+) -> Decimal:
     """Return what a leg may send now that `filled` of the `ordered` quantity it follows is done.
 
     In proportion, rounded down to lots; below the smallest order it waits for more, and the whole
@@ -57,13 +58,9 @@ def released_part(leg: HeldLeg, ordered: Decimal, filled: Decimal, view: MarketV
     whole = leg.request.quantity
     if filled >= ordered:
         return whole - leg.released
-    instrument = view.instruments[leg.request.instrument]
     share = MONEY.divide(MONEY.multiply(whole, filled), ordered)
     part = instrument.quantity_floor(share) - leg.released
     price = leg.request.price
-    if price is None:
-        touch = view.touch(instrument.id, leg.request.side)
-        price = None if touch is None else instrument.price(touch)
     smallest = instrument.min_quantity if price is None else instrument.smallest_quantity(price)
     return part if part >= smallest else ZERO
 

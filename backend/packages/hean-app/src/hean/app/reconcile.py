@@ -26,8 +26,15 @@ class Reconciliation:
     name = "reconciliation"
 
     def __init__(
-        self, *, agenda: Agenda, venue: Venue, interval_ns: int, bar_interval_ns: int
+        self,
+        *,
+        bus: Bus,
+        agenda: Agenda,
+        venue: Venue,
+        interval_ns: int = 60 * SECOND_NS,
+        bar_interval_ns: int = 3600 * SECOND_NS,
     ) -> None:
+        self._bus = bus
         self._agenda = agenda
         self._venue = venue
         self._interval_ns = interval_ns

@@ -86,6 +86,7 @@ class PaperVenue:
     def __init__(
         self,
         *,
+        bus: Bus,
         agenda: Agenda,
         view: MarketView,
         section: VenueSettings,
@@ -96,6 +97,7 @@ class PaperVenue:
         fills: FillModel | None = None,
         queue: QueueModel | None = None,
     ) -> None:
+        self._bus = bus
         self._agenda = agenda
         self._view = view
         self._latency = latency or FixedLatency.of(section)
@@ -171,11 +173,11 @@ class PaperVenue:
 
         Taken as an input then, it stands behind the reports of everything it contains.
         """
-        return self._desk.holdings(self._reporter.due())
+        return self._desk.holdings(self._reporter.settled_at())
 
     def wallet(self) -> WalletUpdated:
         """Return the account's money now, as the start-up dispatch reports it."""
-        return self._desk.wallet_update(self._reporter.due())
+        return self._desk.wallet_update(self._reporter.settled_at())
 
     def _send(self, delay: int, sent: _Transit) -> None:
         self._sent += 1

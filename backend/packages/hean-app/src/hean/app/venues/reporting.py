@@ -42,6 +42,10 @@ class Reporter:
             self.newest_due = due
         return self.newest_due
 
+    def settled_at(self) -> int:
+        """Return when every report made so far has arrived: now, if none is on its way."""
+        return max(self._agenda.now, self.newest_due)
+
     def accepted(self, order: PaperOrder) -> None:
         """Say that an order or protective stop rests, or that a stop's quantity changed."""
         due = self.due()
