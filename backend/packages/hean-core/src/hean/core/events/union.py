@@ -159,3 +159,8 @@ def schema() -> dict[str, Any]:
     """Return the JSON schema of every event, as committed in `events.schema.json`."""
     (_, components) = msgspec.json.schema_components(EVENT_TYPES, ref_template="#/$defs/{name}")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": components}
+
+
+def schema_text() -> str:
+    """Return the schema as the text of `events.schema.json`."""
+    return msgspec.json.format(_ENCODER.encode(schema()), indent=2).decode() + "\n"
