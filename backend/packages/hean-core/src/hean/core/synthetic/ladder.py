@@ -43,7 +43,9 @@ class Ladder:
             lots = [self._lots(random, level, stress) for level in range(advanced)] + lots
         elif advanced < 0:
             lots = lots[-advanced:]
-            lots = lots + [self._lots(random, LEVELS - 1, stress) for _ in range(LEVELS - len(lots))]
+            lots = lots + [
+                self._lots(random, LEVELS - 1, stress) for _ in range(LEVELS - len(lots))
+            ]
         lots = lots[:LEVELS]
         changed = random.randrange(3)
         lots[changed] = self._lots(random, changed, stress)
@@ -58,23 +60,44 @@ class Ladder:
         side = self.state.asks if buy else self.state.bids
         side[0] = max(1, side[0] - lots)
 
-    def image(self, tick: float, lot: float) -> tuple[
-        tuple[tuple[float, float], ...], tuple[tuple[float, float], ...]
-    ]:
+    def image(
+        self, tick: float, lot: float
+    ) -> tuple[tuple[tuple[float, float], ...], tuple[tuple[float, float], ...]]:
         """Return bids and asks as (price, size), best first."""
         state = self.state
+        per_unit, per_coin = steps_in_one(tick), steps_in_one(lot)
+        if not per_unit or not per_coin:
+            return self._coarse_image(tick, lot)
         bids = tuple(
-            (grid(state.bid - level, tick), grid(lots, lot))
-            for level, lots in enumerate(state.bids)
+            [
+                ((state.bid - level) / per_unit, lots / per_coin)
+                for level, lots in enumerate(state.bids)
+            ]
         )
         asks = tuple(
-            (grid(state.ask + level, tick), grid(lots, lot))
-            for level, lots in enumerate(state.asks)
+            [
+                ((state.ask + level) / per_unit, lots / per_coin)
+                for level, lots in enumerate(state.asks)
+            ]
         )
         return bids, asks
+
+    def _coarse_image(
+        self, tick: float, lot: float
+    ) -> tuple[tuple[tuple[float, float], ...], tuple[tuple[float, float], ...]]:
+        state = self.state
+        bids = [(grid(state.bid - at, tick), grid(n, lot)) for at, n in enumerate(state.bids)]
+        asks = [(grid(state.ask + at, tick), grid(n, lot)) for at, n in enumerate(state.asks)]
+        return tuple(bids), tuple(asks)
+
+
+def steps_in_one(step: float) -> int:
+    """Return how many steps make 1, or 0 for a step that does not divide it."""
+    inverse = round(1.0 / step)
+    return inverse if inverse >= 1 and abs(inverse * step - 1.0) < 1e-9 else 0
 
 
 def grid(count: int, step: float) -> float:
     """Return count x step as the nearest double of its decimal text (500001 x 0.1 = 50000.1)."""
-    inverse = round(1.0 / step)
-    return count / inverse if inverse >= 1 and abs(inverse * step - 1.0) < 1e-9 else count * step
+    inverse = steps_in_one(step)
+    return count / inverse if inverse else count * step

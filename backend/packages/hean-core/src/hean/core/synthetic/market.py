@@ -248,7 +248,9 @@ class SimulatedMarket:
     def _forced(self, random: Random, one: _CoinMarket, at: int, events: list[Event]) -> None:
         state = one.state
         state.recent = 0.93 * state.recent + 0.07 * 30.0 * state.path.last_return
-        stretched = abs(state.recent) / (30.0**0.5 * (one.coin.sigma + one.coin.beta * _FACTOR_SIGMA))
+        stretched = abs(state.recent) / (
+            30.0**0.5 * (one.coin.sigma + one.coin.beta * _FACTOR_SIGMA)
+        )
         if random.random() < 0.05 * max(0.0, stretched - 1.5):
             quantity = grid(max(1, round(one.coin.depth * random.expovariate(0.7))), one.lot)
             state.open_interest = max(1.0, state.open_interest - quantity)
@@ -333,7 +335,12 @@ class SimulatedMarket:
         return events
 
     def _reading(
-        self, source: str, score: float, confidence: float, count: int, at: int,
+        self,
+        source: str,
+        score: float,
+        confidence: float,
+        count: int,
+        at: int,
         value: float | None,
     ) -> SentimentReading:
         return SentimentReading(
@@ -365,9 +372,7 @@ def _poisson(random: Random, mean: float) -> int:
     return count
 
 
-def _quote(
-    symbol: str, bid: tuple[float, float], ask: tuple[float, float], at: int
-) -> Quote:
+def _quote(symbol: str, bid: tuple[float, float], ask: tuple[float, float], at: int) -> Quote:
     return Quote(
         ts_event=at - _FEED_DELAY_NS,
         ts_init=at,
