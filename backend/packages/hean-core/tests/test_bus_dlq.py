@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -200,12 +201,8 @@ def test_a_letter_without_its_handler_is_refused_at_restore() -> None:
     later = DeadLetterQueue(
         settings=HEANSettings(), bus=other.bus, agenda=other.agenda, journal=journal
     )
-    try:
+    with pytest.raises(StateError, match="books:PositionOpened"):
         later.restore(queue.snapshot())
-    except StateError as error:
-        assert "books:PositionOpened" in str(error)
-    else:
-        raise AssertionError("restored a letter nobody can take")
 
 
 class LetterMachine(RuleBasedStateMachine):
