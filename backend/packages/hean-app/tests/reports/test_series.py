@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hean.app.reports.projection import SCHEMAS, TableWriter
+from hean.app.reports.series import Curve, capital_stack, equity_curves, rows_of, thin
+from hean.core.errors import DataError
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=600), st.integers(min_value=8, max_value=60)
+)
+def test_thinning_keeps_extremes_ends_and_order(values: list[float], points: int) -> None:
+    """A thinned curve is short, in order, and shows the same highest, lowest, first and last."""
+    curve = Curve("x", list(range(len(values))), values)
+    found = thin(curve, points)
+    assert len(found.times) <= max(points, 2) + 2
+    assert found.times == sorted(set(found.times))
+    assert (min(found.values), max(found.values)) == (min(values), max(values))
+    assert (found.values[0], found.values[-1]) == (values[0], values[-1])
+    assert all(values[at] == value for at, value in zip(found.times, found.values, strict=True))
+
+
+def test_a_short_curve_is_left_alone() -> None:
+    """What fits the screen is not touched."""
+    curve = Curve("x", [1, 2, 3], [1.0, 2.0, 3.0])
+    assert thin(curve, 10) is curve
+
+
+def test_equity_is_read_with_drawdown_below_zero(run_directory: Path) -> None:
+    """Drawdown hangs from zero and its depth is the table's."""
+    equity, wallet, drawdown = equity_curves(run_directory)
+    assert equity.values[0] == 300.0
+    assert wallet.values[0] == 299.5
+    assert max(drawdown.values) <= 0.0
+    assert min(drawdown.values) == pytest.approx(-(119 / 24) / 302.5)
+
+
+def test_the_stack_has_every_version_and_leaves_out_who_never_got_capital(
+    run_directory: Path,
+) -> None:
+    """Two allocations are two times; a strategy at weight zero throughout is no band."""
+    stack = capital_stack(run_directory)
+    assert stack.names == ["momentum_trader", "funding_harvester"]
+    assert stack.shares == [[0.4, 0.3], [0.4, 0.4]]
+    assert len(stack.times) == 2
+
+
+def test_many_allocations_are_thinned_to_the_points_asked_for(tmp_path: Path) -> None:
+    """Ten thousand versions become as many points as fit, the newest among them."""
+    writer = TableWriter(tmp_path / "allocations.parquet", SCHEMAS["allocations"])
+    for version in range(10_000):
+        row = dict.fromkeys(SCHEMAS["allocations"].names)
+        writer.add({**row, "ts_ns": version, "version": version, "strategy": "a", "weight": 0.1})
+    writer.close()
+    stack = capital_stack(tmp_path, 100)
+    assert len(stack.times) == 100
+    assert stack.times[-1] == 9_999
+
+
+def test_a_missing_table_is_one_sentence(tmp_path: Path) -> None:
+    """The file that is missing is named."""
+    with pytest.raises(DataError, match=r"fills\.parquet is missing"):
+        list(rows_of(tmp_path, "fills", ("ts_ns",)))
