@@ -98,10 +98,18 @@ def build(kind: type[Strategy[Any, Any]], log: Log, section: StrategySection | N
 
 
 class Bench:
-    """One strategy under test. `verdict` may refuse signals as the gate would."""
+    """One strategy under test.
+
+    `verdict` may refuse entries as the gate would; orders on `unfillable` never fill.
+    """
 
     def __init__(
-        self, strategy: Strategy[Any, Any], log: Log, *, verdict: Verdict | None = None
+        self,
+        strategy: Strategy[Any, Any],
+        log: Log,
+        *,
+        verdict: Verdict | None = None,
+        unfillable: str = "",
     ) -> None:
         self.strategy = strategy
         self.said: list[Event] = []
@@ -111,6 +119,7 @@ class Bench:
         self.quotes: dict[str, Quote] = {}
         self._rules = {one.id: one for one in log.instruments}
         self.verdict = verdict
+        self._unfillable = unfillable
         self._waiting: dict[str, Signal] = {}
         self._keyed = frozenset(kind for kind in strategy.listens if kind.key_field == "instrument")
         self._fills = 0
@@ -200,7 +209,7 @@ class Bench:
             self.working[signal.instrument] = signal
             return
         price = self._taken(signal, quote)
-        if price is None:
+        if price is None or signal.instrument == self._unfillable:
             self._end(signal, signal.ts_init)
         else:
             self._open(signal, price, signal.ts_init)

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from hean.core import edge
 from hean.core.events import (
     Event,
     Intent,
@@ -251,10 +252,8 @@ def round_trip_bp(
     instrument: Instrument, spread: float, *, maker_entry: bool, maker_exit: bool
 ) -> float:
     """Return fees of both ways and half a spread for each taking way, in bp."""
-    cost = fee_bp(instrument, maker=maker_entry) + fee_bp(instrument, maker=maker_exit)
-    half = spread / 2.0
-    if not maker_entry:
-        cost += half
-    if not maker_exit:
-        cost += half
-    return cost
+    fees = edge.Fees(
+        maker_bp=fee_bp(instrument, maker=True), taker_bp=fee_bp(instrument, maker=False)
+    )
+    mix = edge.ExitMix(maker_entry=maker_entry, maker_exits=1.0 if maker_exit else 0.0)
+    return edge.round_trip_bp(fees, mix, edge.Frictions(half_spread_bp=spread / 2.0))

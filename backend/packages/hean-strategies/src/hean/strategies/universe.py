@@ -43,6 +43,8 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     coarse: bool
     bar_ns: int
     spot: str = ""
+    hedge: Instrument | None = None
+    """The rules of the spot leg."""
 
     def has(self, need: Need) -> bool:
         """Return whether the feed carries the need here."""
@@ -65,7 +67,8 @@ def market_of(
     """Return what the feed offers on an instrument; derived needs (spot, bars, N) are added."""
     here = set(carries.get(instrument.id, ()))
     coarse = Need.BARS in here and not here & {Need.TRADES, Need.DEPTH}
-    spot = "" if instrument.is_spot else _spot_of(instrument, carries, instruments)
+    hedge = None if instrument.is_spot else _spot_of(instrument, carries, instruments)
+    spot = "" if hedge is None else hedge.id
     if spot:
         here.add(Need.SPOT)
     else:
@@ -85,6 +88,7 @@ def market_of(
         coarse=coarse,
         bar_ns=interval,
         spot=spot,
+        hedge=hedge,
     )
 
 
@@ -123,13 +127,13 @@ def _spot_of(
     instrument: Instrument,
     carries: Mapping[str, tuple[Need, ...]],
     instruments: Sequence[Instrument],
-) -> str:
+) -> Instrument | None:
     for one in instruments:
         if one.is_spot and one.base == instrument.base and one.quote == instrument.quote:
             there = carries.get(one.id, ())
             if Need.QUOTES in there or Need.BARS in there:
-                return one.id
-    return ""
+                return one
+    return None
 
 
 def _why_not(row: SpecRow, market: Market) -> str:

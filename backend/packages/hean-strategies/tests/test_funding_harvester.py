@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import pytest
+
+from hean.core.events import (
+    Event,
+    Heartbeat,
+    Intent,
+    Need,
+    OrderStyle,
+    ReasonCode,
+    Regime,
+    RegimeChanged,
+    Side,
+    Signal,
+)
+from hean.core.instruments import Instrument
+from hean.core.synthetic.paths import quote_at, walk
+from hean.core.testing import (
+    BTC,
+    BTC_SPOT,
+    HOUR,
+    MINUTE,
+    SECOND,
+    START,
+    btc_perpetual,
+    btc_spot,
+    funding,
+    mark,
+)
+from hean.strategies.bench import Bench, Log, build
+from hean.strategies.funding_desk import carry_bp
+from hean.strategies.funding_harvester import FundingHarvester
+from hean.strategies.testing import check_strategy, mirror_log
+
+PRICE = 60_000.0
+
+
+def _premium(rate_bp: float) -> Callable[[int], float]:
+    def rate(_: int) -> float:
+        return rate_bp
+
+    return rate
+
+
+def _events(
+    hours: float,
+    rate_at: Callable[[int], float],
+    *,
+    interval: int = 8 * HOUR,
+    basis: Callable[[int], float] = lambda _: 5.0,
+    prices: Sequence[float] | None = None,
+    with_spot: bool = True,
+) -> list[Event]:
+    events: list[Event] = []
+    count = int(hours * 60)
+    path = prices or walk(1, count, start=PRICE, sigma_bp=1.0)
+    for minute in range(count):
+        at = START + minute * MINUTE
+        index, rate = path[minute], rate_at(at) / 1e4
+        price = index * (1.0 + basis(at) / 1e4)
+        if minute and at % interval == 0:
+            events.append(funding(rate, settled=True, interval=interval, at=at))
+        events.append(quote_at(BTC, price, at, half_bp=0.1))
+        if with_spot:
+            events.append(quote_at(BTC_SPOT, index, at, half_bp=0.1))
+        events += [
+            mark(price, index=index, at=at),
+            funding(rate, interval=interval, at=at),
+            Heartbeat(ts_event=at, ts_init=at, interval_ns=MINUTE),
+        ]
+    return events
+
+
+def _log(events: Sequence[Event], *, hedged: bool = True, spot: Instrument | None = None) -> Log:
+    needs = (Need.QUOTES, Need.FUNDING, Need.INDEX)
+    if not hedged:
+        return Log(instruments=(btc_perpetual(),), carries={BTC: needs}, events=events)
+    return Log(
+        instruments=(btc_perpetual(), spot or btc_spot()),
+        carries={BTC: needs, BTC_SPOT: (Need.QUOTES,)},
+        events=events,
+    )
+
+
+def _bench(
+    events: Sequence[Event], *, hedged: bool = True, spot: Instrument | None = None
+) -> Bench:
+    log = _log(events, hedged=hedged, spot=spot)
+    return Bench(build(FundingHarvester, log), log).run(events)
+
+
+def test_a_constant_premium_is_harvested_in_its_window() -> None:
+    """A rate of 7 bp opens short perpetual and long spot between 120 and 5 min before the stamp."""
+    found = _bench(_events(30, _premium(7.0)))
+    perpetual, spot = found.entries[:2]
+    before = 8 * HOUR - (perpetual.ts_init - START) % (8 * HOUR)
+    assert 5 * MINUTE <= before <= 120 * MINUTE
+    assert (perpetual.instrument, perpetual.side) == (BTC, Side.SELL)
+    assert (spot.instrument, spot.side) == (BTC_SPOT, Side.BUY)
+    assert (perpetual.group, perpetual.legs, spot.release_leg) == (spot.group, 2, 0)
+    assert perpetual.intent is Intent.LEG
+    assert perpetual.group_stop_bp > 30.0
+
+
+def test_the_funding_received_is_booked_at_the_stamp() -> None:
+    """A short that is held over a stamp of 7 bp receives 7 bp of its value."""
+    found = _bench(_events(18, _premium(7.0)))
+    holding = found.strategy.state.desks[BTC].holding
+    assert holding is not None
+    assert holding.stamps == 2
+    assert holding.received == pytest.approx(2 * 7e-4 * holding.entry, rel=1e-3)
+
+
+def test_a_rate_near_interest_pays_for_nothing() -> None:
+    """At 1 bp the carry never pays the costs: only EDGE refusals, no trade."""
+    found = _bench(_events(24, _premium(1.0)))
+    assert not found.entries
+    assert set(found.codes()) == {ReasonCode.EDGE}
+
+
+def test_a_sign_flip_of_the_premium_leaves_the_decision() -> None:
+    """A rate that dips by its unfixed 8 % twenty minutes before the stamp is harvested alike."""
+
+    def rate(at: int) -> float:
+        return 7.0 if 8 * HOUR - (at - START) % (8 * HOUR) > 20 * MINUTE else 7.0 * 0.92 - 0.56
+
+    steady = _bench(_events(16, _premium(7.0)))
+    dipped = _bench(_events(16, rate))
+    assert [one.side for one in dipped.entries] == [one.side for one in steady.entries]
+
+
+@pytest.mark.parametrize(("hours", "opens"), [(8, 120), (4, 70), (1, 18)])
+def test_shorter_intervals_scale_the_window(hours: int, opens: int) -> None:
+    """Half of the rate must be fixed: the window of a 4-h or 1-h interval opens later."""
+    found = _bench(_events(hours + 1.0, _premium(7.0), interval=hours * HOUR))
+    first = found.entries[0].ts_init
+    before = hours * HOUR - (first - START) % (hours * HOUR)
+    assert 5 * MINUTE < before <= opens * MINUTE
+
+
+def test_a_missing_next_time_is_refused() -> None:
+    """Without the next settlement's time nothing is opened: FUNDING_STALE."""
+    events = [
+        msgspec.structs.replace(one, next_funding_time=0) if hasattr(one, "rate") else one
+        for one in _events(9, _premium(7.0))
+    ]
+    found = _bench(events)
+    assert not found.entries
+    assert set(found.codes()) == {ReasonCode.FUNDING_STALE}
+
+
+def test_every_regime_gives_the_same_decision() -> None:
+    """RANGE, NORMAL and IMPULSE change nothing."""
+    said: list[list[Event]] = []
+    for kind in Regime:
+        told = RegimeChanged(
+            ts_event=START, ts_init=START, instrument=BTC, ready=True, regime=kind, phase=None,
+            cycle=None, regime_confidence=1.0, phase_confidence=0.0, cycle_confidence=0.0,
+            moved=("regime",),
+        )  # fmt: skip
+        said.append(_bench([told, *_events(9, _premium(7.0))]).said)
+    assert said[0] == said[1] == said[2]
+
+
+def test_a_refused_hedge_unwinds_the_perpetual() -> None:
+    """When the hedge leg does not fill, the perpetual leg is left at once."""
+    events = _events(9, _premium(7.0))
+    log = _log(events)
+    found = Bench(build(FundingHarvester, log), log, unfillable=BTC_SPOT).run(events)
+    closes = [one for one in found.signals if one.intent is Intent.CLOSE]
+    assert closes
+    assert closes[0].instrument == BTC
+    opened = found.outcomes[0].opened_at
+    assert found.outcomes[0].closed_at - opened <= 2 * SECOND
+    assert not found.positions
+
+
+def test_a_hedged_position_lives_over_stamps() -> None:
+    """A hedged position is alive at its stamp and past fifteen minutes."""
+    found = _bench(_events(40, _premium(7.0)))
+    assert set(found.positions) == {BTC, BTC_SPOT}
+    assert not found.outcomes
+
+
+def test_duplicate_events_give_one_decision() -> None:
+    """Every funding event twice gives the words of the single log."""
+    events = _events(9, _premium(7.0))
+    doubled = [one for event in events for one in (event, event)]
+    assert _bench(doubled).said == _bench(events).said
+
+
+def test_one_attempt_is_made_for_a_stamp() -> None:
+    """A refused attempt is not repeated before the next stamp."""
+    events = _events(9, _premium(7.0))
+    log = _log(events)
+    found = Bench(build(FundingHarvester, log), log, verdict=_refuse_all).run(events)
+    assert len(found.entries) == 2
+
+
+def _refuse_all(_: Signal) -> ReasonCode:
+    return ReasonCode.STRATEGY_INACTIVE
+
+
+def test_a_negative_rate_needs_the_borrow_flag() -> None:
+    """Without it the mirrored pair is refused with NO_BORROW, with it spot is sold."""
+    events = mirror_log(_log(_events(9, _premium(7.0)))).events
+    refused = _bench(events)
+    assert not refused.entries
+    assert set(refused.codes()) == {ReasonCode.NO_BORROW}
+    allowed = _bench(events, spot=btc_spot(borrowable=True))
+    assert [one.side for one in allowed.entries[:2]] == [Side.BUY, Side.SELL]
+
+
+def test_a_hedged_pair_is_left_when_the_mean_rate_turns() -> None:
+    """After the mean of settled rates has changed sign both legs are closed."""
+
+    def rate(at: int) -> float:
+        return 7.0 if at < START + 17 * HOUR else -7.0
+
+    found = _bench(_events(100, rate))
+    assert {one.reason for one in found.outcomes} == {"mean rate changed sign"}
+    assert {one.instrument for one in found.outcomes} == {BTC, BTC_SPOT}
+
+
+def test_a_hedged_pair_is_left_when_the_rate_dries_up() -> None:
+    """Three settlements in a row under 0.3 bp end the position."""
+
+    def rate(at: int) -> float:
+        return 7.0 if at < START + 17 * HOUR else 0.1
+
+    found = _bench(_events(60, rate))
+    assert {one.reason for one in found.outcomes} == {"rate near zero three times"}
+
+
+def test_a_basis_against_the_pair_ends_it() -> None:
+    """A perpetual that rises 30 bp against spot closes a short pair."""
+
+    def basis(at: int) -> float:
+        return 5.0 if at < START + 10 * HOUR else 40.0
+
+    found = _bench(_events(12, _premium(7.0), basis=basis))
+    assert {one.reason for one in found.outcomes} == {"basis moved against the position"}
+
+
+def test_an_unfilled_maker_is_followed_by_taking_legs() -> None:
+    """A group whose maker leg expires after 120 s is asked for once more, taking."""
+    flat = [PRICE] * (9 * 60)
+    found = _bench(_events(9, _premium(8.0), prices=flat))
+    styles = [one.style for one in found.entries]
+    assert styles[0] is OrderStyle.POST_ONLY
+    assert styles[2:] == [OrderStyle.LIMIT_IOC, OrderStyle.LIMIT_IOC]
+    assert found.entries[2].ts_init == found.entries[0].ts_init + 120 * SECOND
+    assert found.entries[2].group != found.entries[0].group
+
+
+def test_without_spot_only_a_rich_rate_is_bet_on() -> None:
+    """Unhedged, 10 bp is refused by cost and 20 bp sold at a quarter half an hour before."""
+    poor = _bench(_events(9, _premium(10.0), with_spot=False), hedged=False)
+    assert not poor.entries
+    assert ReasonCode.EDGE in poor.codes()
+    rich = _bench(_events(9, _premium(20.0), with_spot=False), hedged=False)
+    first = rich.entries[0]
+    before = 8 * HOUR - (first.ts_init - START) % (8 * HOUR)
+    assert (first.intent, first.side, first.scale) == (Intent.OPEN, Side.SELL, 0.25)
+    assert before <= 30 * MINUTE
+    assert first.stop is not None
+
+
+def test_an_unhedged_bet_is_left_after_its_stamp() -> None:
+    """The bet is alive at the stamp and gone one to ten minutes after it."""
+    found = _bench(_events(9, _premium(25.0), with_spot=False), hedged=False)
+    outcome = found.outcomes[0]
+    stamp = START + 8 * HOUR
+    assert outcome.opened_at < stamp
+    assert stamp + MINUTE <= outcome.closed_at <= stamp + 10 * MINUTE
+
+
+def test_a_bet_against_the_trend_is_refused() -> None:
+    """A perpetual that has trended up for four hours is not sold for its funding."""
+    rising = walk(3, 9 * 60, start=PRICE, sigma_bp=1.0, drift_bp=1.0)
+    events = _events(9, _premium(20.0), prices=rising, with_spot=False)
+    found = _bench(events, hedged=False)
+    assert not found.entries
+    assert ReasonCode.HORIZONS in found.codes()
+
+
+def test_the_carry_counts_each_further_stamp_less() -> None:
+    """Twenty-one stamps of 7 bp at persistence 0.8 are worth 34.7 bp."""
+    assert carry_bp(7.0, 0.8, 21) == pytest.approx(7.0 * (1 - 0.8**21) / 0.2)
+    assert carry_bp(7.0, 1.0, 3) == pytest.approx(21.0)
+
+
+def test_the_invariants_hold_hedged_and_unhedged() -> None:
+    """FundingHarvester passes the kit with spot (borrowable) and without."""
+    hedged = _log(_events(20, _premium(7.0)), spot=btc_spot(borrowable=True))
+    check_strategy(FundingHarvester, hedged)
+    check_strategy(FundingHarvester, _log(_events(9, _premium(20.0)), hedged=False))
