@@ -70,7 +70,9 @@ def bar_columns(
     }
 
 
-def series(kind: str, path: str, *, instrument: str = "", interval: str = "", source: str = "") -> str:
+def series(
+    kind: str, path: str, *, instrument: str = "", interval: str = "", source: str = ""
+) -> str:
     """Return one [[series]] table."""
     lines = ["[[series]]", f'kind = "{kind}"', f'path = "{path}"']
     given = {"instrument": instrument, "interval": interval, "source": source}

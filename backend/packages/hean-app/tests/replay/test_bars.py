@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from hean.app.feeds.replay import DatasetFeed
 from hean.core.events import Bar, Event, Quote
 
@@ -31,7 +32,7 @@ def _events(
 
 
 def test_a_bar_is_an_opening_quote_then_at_its_close_a_quote_and_the_bar(tmp_path: Path) -> None:
-    """Of each bar the open comes at its opening time, the rest at its close, before the next open."""
+    """Of each bar the open comes when it opens, the rest at its close, before the next open."""
     events = _events(tmp_path, [50_000.0, 50_100.0])
     told = [(type(event), event.ts_init - BEGIN) for event in events]
     assert told == [

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
 from hean.app.replay.capture_lines import gzip_lines, read_chunks, zstd_lines
 from hean.core.errors import DataError
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
 from hean.app.replay.catalog import SeriesKind, parse_interval, read_dataset
 from hean.core.errors import DataError
 
@@ -52,7 +53,11 @@ def test_files_of_one_series_are_joined_in_order(tmp_path: Path) -> None:
     ("tables", "head", "said"),
     [
         ([BARS], "", "bars.parquet is missing"),
-        ([series("bras", "x", instrument=PERPETUAL)], "", "kind 'bras' is unknown; nearest is bars"),
+        (
+            [series("bras", "x", instrument=PERPETUAL)],
+            "",
+            "kind 'bras' is unknown; nearest is bars",
+        ),
         (
             [series("bars", "x", instrument="BTCUSDT-PREP.BYBIT", interval="1m")],
             "",
@@ -118,5 +123,5 @@ def test_intervals_are_read(text: str, seconds: int) -> None:
 @pytest.mark.parametrize("text", ["5x", "0m", "m", "-5m", "5 m", "1.5h", ""])
 def test_bad_intervals_are_refused(text: str) -> None:
     """What is no interval is named in the error."""
-    with pytest.raises(DataError, match="interval .* cannot be read"):
+    with pytest.raises(DataError, match=r"interval .* cannot be read"):
         parse_interval(text, "here")

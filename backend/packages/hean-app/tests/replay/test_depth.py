@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hean.app.replay.depth import DepthBook
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from hean.app.replay.depth import DepthBook
 
 _LEVEL = st.tuples(st.integers(1, 12).map(float), st.integers(0, 3).map(float))
 _CHANGES = st.lists(_LEVEL, max_size=6)

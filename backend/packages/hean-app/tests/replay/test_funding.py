@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hean.app.feeds.replay import DatasetFeed
 from hean.app.replay.funding import stamp_of
 from hean.core.events import FundingRate, Need
-from hypothesis import given
-from hypothesis import strategies as st
 
 from .dataset_files import (
     BEGIN,
@@ -88,7 +89,8 @@ def test_without_a_series_no_funding_is_carried_and_it_is_said(tmp_path: Path) -
     feed = DatasetFeed(write_dataset(tmp_path, BARS))
     assert Need.FUNDING not in feed.description.carries[PERPETUAL]
     assert _told(feed) == []
-    assert f"no funding series: no funding is known or paid on {PERPETUAL}" in feed.description.notes
+    said = f"no funding series: no funding is known or paid on {PERPETUAL}"
+    assert said in feed.description.notes
 
 
 @given(st.integers(0, 10**8), st.integers(-59_999_999_999, 59_999_999_999))

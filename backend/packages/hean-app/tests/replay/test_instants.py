@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hean.app.replay.instants import instant_text, parse_instant
-from hean.core.errors import DataError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hean.app.replay.instants import instant_text, parse_instant
+from hean.core.errors import DataError
 
 from .dataset_files import BEGIN
 
@@ -31,5 +32,5 @@ def test_text_and_back(microseconds: int) -> None:
 @pytest.mark.parametrize("value", ["tomorrow", 5, None])
 def test_what_is_no_time_is_refused(value: object) -> None:
     """The error names the field and the value."""
-    with pytest.raises(DataError, match="--start is .* which is no time"):
+    with pytest.raises(DataError, match=r"--start is .* which is no time"):
         parse_instant(value, "--start")

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from hean.app.replay.instruments_file import find_instrument, nearest, read_instruments
 from hean.core.errors import DataError
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hean.app.replay.merging import SHIFT, Block, Rank, key_low, merge
-from hean.core.events import Event, Heartbeat
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from hean.app.replay.merging import SHIFT, Block, Rank, key_low, merge
+from hean.core.events import Event, Heartbeat
 
 Row = tuple[int, int]
 Series = list[list[Row]]
 
 
 def _blocks(series: Series, order: int) -> Iterator[Block]:
-    """Blocks of a series whose rows are (time, rank), each event carrying its place as causation."""
+    """Blocks of a series whose rows are (time, rank); each event carries its place as causation."""
     place = 0
     rows = sorted(row for block in series for row in block)
     sizes = [len(block) for block in series]

@@ -5,11 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from hean.app.feeds.replay import DatasetFeed
 from hean.core.errors import DataError
 from hean.core.events import Need, SentimentReading
 
-from .dataset_files import BEGIN, BEGIN_MS, PERPETUAL, bar_columns, series, write_dataset, write_parquet
+from .dataset_files import (
+    BEGIN,
+    BEGIN_MS,
+    PERPETUAL,
+    bar_columns,
+    series,
+    write_dataset,
+    write_parquet,
+)
 
 HOUR = 3_600_000_000_000
 DAY_MS = 86_400_000

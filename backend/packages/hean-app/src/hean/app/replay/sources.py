@@ -108,7 +108,8 @@ def open_dataset(dataset: Dataset, *, start: int | None, end: int | None) -> Ope
     ends = [one for one in (dataset.end, end) if one is not None]
     span = Span(max(starts, default=first), min(ends, default=last))
     reached = [one for one in ranges if one[0] <= span.end and one[1] >= span.start]
-    if span.end <= span.start or not reached:
+    instant = span.end == span.start and starts and ends
+    if span.end < span.start or instant or not reached:
         raise DataError(
             f"dataset {dataset.path} has nothing from {instant_text(span.start)} to "
             f"{instant_text(span.end)}: its prices run from {instant_text(first)} to "
