@@ -26,7 +26,8 @@ def vpin_of(buys: Integers, sells: Integers, size: int) -> float:
 def test_vpin_waits_for_a_whole_day_and_fifty_buckets() -> None:
     """Toxicity is unknown on the first day, then the mean imbalance of the newest 50 buckets."""
     generator = np.random.default_rng(1)
-    buys, sells = generator.integers(0, 9, (2, 4000))
+    buys, sells = generator.integers(0, 9, (2, 2880))
+    buys[1440:] *= 3
     machine = Toxicity.of()
     for minute in range(1440):
         machine.update(100 * DAY + minute * 60, int(buys[minute]), int(sells[minute]))
