@@ -1,1 +1,1 @@
-"""HEAN."""
+"""Replay: datasets and captures as events, and finished runs taken again."""
