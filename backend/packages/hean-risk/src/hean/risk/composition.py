@@ -1,0 +1,123 @@
+"""The risk package put together: every component once, in the order of their handlers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hean.config import HEANSettings
+from hean.core.bus import Bus, Component
+from hean.core.inflight_tracker import InFlightTracker
+from hean.core.market_view import MarketView
+from hean.core.timers import Agenda
+from hean.risk.anomaly import AnomalyGuard
+from hean.risk.closer import Closer
+from hean.risk.edge_guard import EdgeGuard
+from hean.risk.exposure import Exposure
+from hean.risk.gate import RiskGate
+from hean.risk.governor import Governor
+from hean.risk.kill_switch import KillSwitch
+from hean.risk.loss_streak import LossStreaks
+from hean.risk.position_sizer import PositionSizer
+from hean.risk.preparation import Preparation
+from hean.risk.risk_sentinel import RiskSentinel
+from hean.risk.settings import RiskSettings
+from hean.risk.sizing import Sizer
+from hean.risk.tail import TailHistory
+from hean.risk.tails import BookTails
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """The components of hean-risk; `components` is their order on the bus."""
+
+    exposure: Exposure
+    governor: Governor
+    kill_switch: KillSwitch
+    anomaly: AnomalyGuard
+    tail: TailHistory
+    loss_streaks: LossStreaks
+    edge_guard: EdgeGuard
+    sentinel: RiskSentinel
+    gate: RiskGate
+    closer: Closer
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """Every component in the declared order of their handlers."""
+        return (
+            self.exposure,
+            self.governor,
+            self.kill_switch,
+            self.anomaly,
+            self.tail,
+            self.loss_streaks,
+            self.edge_guard,
+            self.sentinel,
+            self.gate,
+            self.closer,
+        )
+
+
+def build_risk(
+    *,
+    settings: HEANSettings,
+    section: RiskSettings,
+    bus: Bus,
+    agenda: Agenda,
+    view: MarketView,
+    tracker: InFlightTracker,
+    sizer: Sizer | None = None,
+) -> Risk:
+    """Build every component; attaching them is the caller's. `sizer` replaces the shipped one."""
+    exposure = Exposure(settings=settings, section=section, view=view)
+    governor = Governor(section=section, bus=bus, agenda=agenda)
+    kill_switch = KillSwitch(
+        section=section,
+        account=settings.live_confirm,
+        bus=bus,
+        agenda=agenda,
+        exposure=exposure,
+        governor=governor,
+    )
+    anomaly = AnomalyGuard(section=section, agenda=agenda, view=view)
+    tail = TailHistory(view=view)
+    streaks = LossStreaks(section=section, agenda=agenda)
+    guard = EdgeGuard(settings=settings, bus=bus, agenda=agenda, view=view)
+    sentinel = RiskSentinel(
+        settings=settings,
+        section=section,
+        bus=bus,
+        agenda=agenda,
+        view=view,
+        tracker=tracker,
+        exposure=exposure,
+        governor=governor,
+        kill_switch=kill_switch,
+        anomaly=anomaly,
+        streaks=streaks,
+        tails=BookTails(exposure=exposure, history=tail, view=view),
+    )
+    gate = RiskGate(
+        bus=bus,
+        agenda=agenda,
+        tracker=tracker,
+        exposure=exposure,
+        sentinel=sentinel,
+        edge_guard=guard,
+        preparation=Preparation(
+            settings=settings, section=section, view=view, exposure=exposure
+        ),
+        sizer=sizer or PositionSizer(settings=settings, section=section),
+    )
+    closer = Closer(
+        bus=bus,
+        agenda=agenda,
+        view=view,
+        exposure=exposure,
+        sentinel=sentinel,
+        kill_switch=kill_switch,
+        gate=gate,
+    )
+    return Risk(
+        exposure, governor, kill_switch, anomaly, tail, streaks, guard, sentinel, gate, closer
+    )

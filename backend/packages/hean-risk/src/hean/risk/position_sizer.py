@@ -1,0 +1,405 @@
+"""The position sizer: R from the budget, quantity from R, every cap with a name.
+
+A pure function of its arguments. It rounds down to the lot step once; below the venue's smallest
+order the answer is zero, and nothing later raises a zero. Kelly only ever lowers R (Baker and
+McHale 2013 shrink it by the uncertainty of the hit rate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from hean.config import HEANSettings
+from hean.core.events.market import Side
+from hean.core.instruments import MONEY, ZERO, Instrument, decimal_of, minimum_viable_budget
+from hean.risk.settings import RiskSettings
+from hean.risk.sizing import Entry, Factors, GroupRules, Place, Room, Sizing
+
+ONE: Final = Decimal(1)
+MOST_FACTOR: Final = 1.2
+STRATEGY_RISK_TRADES: Final = Decimal(3)
+"""A strategy's open risk is at most that of so many of its trades."""
+LIQUIDATION_DISTANCES: Final = Decimal("2.5")
+"""Liquidation must be this many stop distances from entry: beyond the stop by 1.5."""
+MOST_RESIDUAL: Final = Decimal("0.1")
+_BILLION: Final = Decimal(10**9)
+
+_times = MONEY.multiply
+_over = MONEY.divide
+
+
+def factor_of(value: float) -> Decimal:
+    """Return a factor as Decimal, to 9 decimals."""
+    if value == 1.0:
+        return ONE
+    return _over(Decimal(round(value * 1e9)), _BILLION)
+
+
+def stop_is_usable(entry: Entry) -> bool:
+    """Return whether the stop exists and lies on the losing side of the price."""
+    stop = entry.stop
+    if stop is None or stop <= ZERO or entry.price <= ZERO:
+        return False
+    return stop < entry.price if entry.side is Side.BUY else stop > entry.price
+
+
+def confidence_factor(confidence: float, floor: float) -> float:
+    """Return f: 0 at confidence 0, else from the floor up to 1."""
+    return floor + (1.0 - floor) * confidence if confidence > 0.0 else 0.0
+
+
+def kelly_share(factors: Factors, fraction: float) -> float:
+    """Return the share of equity that a shrunk Kelly fraction would risk, 0 without an edge."""
+    odds = factors.payoff
+    edge = (odds + 1.0) * factors.probability - 1.0
+    if edge <= 0.0 or odds <= 0.0:
+        return 0.0
+    doubt = ((odds + 1.0) * factors.error) ** 2
+    return fraction * (edge * edge / (edge * edge + doubt)) * edge / odds
+
+
+class PositionSizer:
+    """The shipped sizer. `size` and `size_group` are pure."""
+
+    def __init__(self, *, settings: HEANSettings, section: RiskSettings) -> None:
+        self._section = section
+        self._risk_of_budget = decimal_of(settings.risk_of_budget)
+        self._leverage = decimal_of(settings.budget_leverage)
+        self._margin_share = decimal_of(section.margin_share)
+        self._depth_share = decimal_of(section.depth_share)
+
+    def size(self, entry: Entry, room: Room, place: Place, factors: Factors) -> Sizing:
+        """Size one order."""
+        instrument, price, stop = entry.instrument, entry.price, entry.stop
+        if not stop_is_usable(entry) or stop is None:
+            return Sizing(quantity=ZERO, cap="no_stop")
+        smallest = instrument.smallest_quantity(price)
+        scale = entry.scale
+        missing = self._missing(room, factors, scale)
+        if missing:
+            return Sizing(quantity=ZERO, cap=missing, smallest=smallest)
+        distance = abs(price - stop)
+        unit = distance + _times(price, entry.cost)
+        size_factor = self._size_factor(factors, scale)
+        allowed, source = self._risk(room, factors, size_factor)
+        money, cap = self._least_money(room, allowed, source)
+        bound, name = self._least_value(entry, room, place)
+        quantity = _over(money, unit)
+        by_value = _over(bound, price)
+        if by_value < quantity:
+            quantity, cap = by_value, name
+        quantity, cap = self._quantity_caps(place, quantity, cap)
+        if room.smallest_only and quantity > smallest:
+            quantity, cap = smallest, "probe"
+        if quantity > ZERO:
+            share, tail = room.tails.share((entry,), (_times(quantity, price),))
+            if share < 1.0:
+                quantity, cap = _times(quantity, decimal_of(share)), tail
+        rounded = instrument.quantity_floor(quantity) if quantity > ZERO else ZERO
+        if rounded < smallest:
+            return self._zero(entry, room, size_factor, quantity, smallest, cap)
+        if self._is_near_liquidation(instrument, rounded, distance, price, room, place):
+            return Sizing(quantity=ZERO, cap="liquidation", affordable=quantity, smallest=smallest)
+        return Sizing(
+            quantity=rounded,
+            risk=_times(rounded, unit),
+            cap=cap,
+            affordable=quantity,
+            smallest=smallest,
+            factors=_record(factors, scale, room),
+        )
+
+    def size_group(
+        self,
+        entries: Sequence[Entry],
+        room: Room,
+        places: Sequence[Place],
+        factors: Factors,
+        rules: GroupRules,
+    ) -> tuple[Sizing, ...]:
+        """Size the legs by one common value, each rounded down on its own."""
+        ratios = [factor_of(entry.scale) for entry in entries]
+        losses = _leg_losses(entries, rules)
+        if losses is None:
+            return (Sizing(quantity=ZERO, cap="no_stop"),)
+        missing = self._missing(room, factors, 1.0 if all(ratios) else 0.0)
+        if missing:
+            return (Sizing(quantity=ZERO, cap=missing),)
+        size_factor = self._size_factor(factors, 1.0)
+        allowed, source = self._risk(room, factors, size_factor)
+        parts = [_times(ratio, loss) for ratio, loss in zip(ratios, losses, strict=True)]
+        whole = _total(parts)
+        alone = _one_side(entries, parts) if rules.is_quotes else whole
+        value, cap = _over(allowed, alone), source
+        for money, name in self._money_caps(room):
+            value, cap = _lesser(value, cap, _over(money, whole), name)
+        value, cap = self._group_caps(entries, ratios, room, places, rules, value, cap)
+        if value > ZERO:
+            wanted = [_times(value, ratio) for ratio in ratios]
+            share, tail = room.tails.share(entries, wanted)
+            if share < 1.0:
+                value, cap = _times(value, decimal_of(share)), tail
+        value, cap = _smallest_value(entries, ratios, room, value, cap)
+        return self._round_group(entries, ratios, losses, value, cap, rules, factors, room)
+
+    def _missing(self, room: Room, factors: Factors, scale: float) -> str:
+        """Return the name of the factor that is zero, or nothing."""
+        if room.equity <= ZERO:
+            return "equity"
+        if room.budget <= ZERO:
+            return "budget"
+        if not scale > 0.0:
+            return "scale"
+        if not factors.regime > 0.0:
+            return "regime"
+        if not factors.confidence > 0.0:
+            return "confidence"
+        if room.multiplier <= ZERO:
+            return "drawdown"
+        return ""
+
+    def _size_factor(self, factors: Factors, scale: float) -> Decimal:
+        floor = self._section.confidence_size_floor
+        size = min(MOST_FACTOR, scale * factors.regime)
+        return factor_of(size * confidence_factor(factors.confidence, floor))
+
+    def _risk(self, room: Room, factors: Factors, size_factor: Decimal) -> tuple[Decimal, str]:
+        """Return R and the name of what set it: "" where the budget did."""
+        by_budget = _times(_times(self._risk_of_budget, room.budget), size_factor)
+        cap = ""
+        if room.trade_risk < by_budget:
+            by_budget, cap = room.trade_risk, "trade_risk"
+        allowed = _times(by_budget, room.multiplier)
+        if self._section.kelly_enabled and factors.payoff > 0.0:
+            share = kelly_share(factors, self._section.kelly_fraction)
+            kelly = _times(room.equity, factor_of(share))
+            if kelly < allowed:
+                return kelly, "kelly"
+        return allowed, cap
+
+    def _money_caps(self, room: Room) -> tuple[tuple[Decimal, str], ...]:
+        trade = _times(_times(self._risk_of_budget, room.budget), room.multiplier)
+        return (
+            (_times(STRATEGY_RISK_TRADES, trade) - room.risk_used, "strategy_risk"),
+            (room.open_risk_left, "open_risk"),
+            (room.cluster_risk_left, "cluster_risk"),
+        )
+
+    def _least_money(self, room: Room, allowed: Decimal, source: str) -> tuple[Decimal, str]:
+        least, cap = allowed, source
+        for money, name in self._money_caps(room):
+            if money < least:
+                least, cap = money, name
+        return least, cap
+
+    def _least_value(self, entry: Entry, room: Room, place: Place) -> tuple[Decimal, str]:
+        bound = _times(self._leverage, room.budget) - room.bound_used
+        least, cap = _over(bound, entry.weight), "budget"
+        if room.gross_left < least:
+            least, cap = room.gross_left, "gross"
+        if place.left < least:
+            least, cap = place.left, "instrument"
+        margin = _over(_times(self._margin_share, room.available), place.margin_rate)
+        if margin < least:
+            least, cap = margin, "margin"
+        return least, cap
+
+    def _quantity_caps(
+        self, place: Place, quantity: Decimal, cap: str
+    ) -> tuple[Decimal, str]:
+        if place.depth is not None:
+            depth = _times(self._depth_share, place.depth)
+            if depth < quantity:
+                quantity, cap = depth, "depth"
+        if place.venue_max < quantity:
+            quantity, cap = place.venue_max, "venue_max"
+        return quantity, cap
+
+    def _zero(
+        self,
+        entry: Entry,
+        room: Room,
+        size_factor: Decimal,
+        quantity: Decimal,
+        smallest: Decimal,
+        cap: str,
+    ) -> Sizing:
+        instrument, price, stop = entry.instrument, entry.price, entry.stop
+        name = cap
+        if cap in ("", "probe"):
+            name = "min_quantity" if smallest <= instrument.min_quantity else "min_notional"
+        sentence = f"affords {max(quantity, ZERO):.9g}, smallest is {smallest.normalize():f}"
+        scaled = _times(size_factor, room.multiplier)
+        if cap in ("", "budget") and scaled > ZERO and stop is not None:
+            needed = minimum_viable_budget(
+                instrument,
+                price,
+                stop_fraction=_over(abs(price - stop), price),
+                cost_fraction=entry.cost,
+                risk_of_budget=self._risk_of_budget,
+                budget_leverage=_over(self._leverage, entry.weight),
+                size_factor=scaled,
+            )
+            sentence = f"needs {needed:.2f}"
+        return Sizing(
+            quantity=ZERO, cap=name, affordable=quantity, smallest=smallest, sentence=sentence
+        )
+
+    def _is_near_liquidation(
+        self,
+        instrument: Instrument,
+        quantity: Decimal,
+        distance: Decimal,
+        price: Decimal,
+        room: Room,
+        place: Place,
+    ) -> bool:
+        if instrument.is_spot:
+            return False
+        kept = _times(_times(quantity, price), place.maintenance_rate)
+        return room.balance - kept < _times(_times(LIQUIDATION_DISTANCES, distance), quantity)
+
+    def _group_caps(
+        self,
+        entries: Sequence[Entry],
+        ratios: Sequence[Decimal],
+        room: Room,
+        places: Sequence[Place],
+        rules: GroupRules,
+        value: Decimal,
+        cap: str,
+    ) -> tuple[Decimal, str]:
+        whole = _total(ratios)
+        if rules.is_quotes:
+            bound, used = whole, room.notional_used
+            budget = room.budget - used
+        else:
+            bound = _total(
+                [_times(ratio, one.weight) for ratio, one in zip(ratios, entries, strict=True)]
+            )
+            budget = _times(self._leverage, room.budget) - room.bound_used
+        value, cap = _lesser(value, cap, _over(budget, bound), "budget")
+        value, cap = _lesser(value, cap, _over(room.gross_left, whole), "gross")
+        margin = _total(
+            [_times(ratio, one.margin_rate) for ratio, one in zip(ratios, places, strict=True)]
+        )
+        free = _times(self._margin_share, room.available)
+        value, cap = _lesser(value, cap, _over(free, margin), "margin")
+        sides: dict[tuple[str, Side], Decimal] = {}
+        for entry, ratio in zip(entries, ratios, strict=True):
+            side = (entry.instrument.id, entry.side)
+            sides[side] = sides.get(side, ZERO) + ratio
+        for entry, ratio, place in zip(entries, ratios, places, strict=True):
+            shared = sides[entry.instrument.id, entry.side]
+            value, cap = _lesser(value, cap, _over(place.left, shared), "instrument")
+            per_unit = _over(entry.price, ratio)
+            if place.depth is not None:
+                depth = _times(_times(self._depth_share, place.depth), per_unit)
+                value, cap = _lesser(value, cap, depth, "depth")
+            largest = _times(place.venue_max, per_unit)
+            value, cap = _lesser(value, cap, largest, "venue_max")
+        return value, cap
+
+    def _round_group(
+        self,
+        entries: Sequence[Entry],
+        ratios: Sequence[Decimal],
+        losses: Sequence[Decimal],
+        value: Decimal,
+        cap: str,
+        rules: GroupRules,
+        factors: Factors,
+        room: Room,
+    ) -> tuple[Sizing, ...]:
+        found: list[Sizing] = []
+        levels: list[Decimal] = []
+        for entry, ratio, loss in zip(entries, ratios, losses, strict=True):
+            instrument, price = entry.instrument, entry.price
+            smallest = instrument.smallest_quantity(price)
+            wanted = _over(_times(value, ratio), price)
+            rounded = instrument.quantity_floor(wanted) if wanted > ZERO else ZERO
+            if rounded < smallest:
+                name = cap if cap not in ("", "probe") else "group"
+                return (
+                    Sizing(quantity=ZERO, cap=name, affordable=wanted, smallest=smallest),
+                )
+            notional = _times(rounded, price)
+            levels.append(_over(notional, ratio))
+            found.append(
+                Sizing(
+                    quantity=rounded,
+                    risk=_times(notional, loss),
+                    cap=cap,
+                    affordable=wanted,
+                    smallest=smallest,
+                    factors=_record(factors, entry.scale, room),
+                )
+            )
+        low, high = min(levels), max(levels)
+        if not rules.is_quotes and high - low > _times(MOST_RESIDUAL, low):
+            return (Sizing(quantity=ZERO, cap="group", affordable=low, smallest=high),)
+        return tuple(found)
+
+
+def _lesser(value: Decimal, cap: str, other: Decimal, name: str) -> tuple[Decimal, str]:
+    return (other, name) if other < value else (value, cap)
+
+
+def _total(values: Sequence[Decimal]) -> Decimal:
+    total = ZERO
+    for value in values:
+        total += value
+    return total
+
+
+def _leg_losses(entries: Sequence[Entry], rules: GroupRules) -> list[Decimal] | None:
+    """Return each leg's loss per USDT of its own value; None where neither stop is usable."""
+    losses: list[Decimal] = []
+    if rules.stop > ZERO and not rules.is_quotes:
+        first = factor_of(entries[0].scale)
+        whole = _total([factor_of(entry.scale) for entry in entries])
+        if not whole:
+            return [entry.cost for entry in entries]
+        share = _over(_times(rules.stop, first), whole)
+        return [share + entry.cost for entry in entries]
+    for entry in entries:
+        stop = entry.stop
+        if stop is not None and stop_is_usable(entry):
+            losses.append(_over(abs(entry.price - stop), entry.price) + entry.cost)
+        elif rules.stop > ZERO:
+            losses.append(rules.stop + entry.cost)
+        else:
+            return None
+    return losses
+
+
+def _one_side(entries: Sequence[Entry], parts: Sequence[Decimal]) -> Decimal:
+    """Return the larger side's loss per unit of value."""
+    buys = _total([p for e, p in zip(entries, parts, strict=True) if e.side is Side.BUY])
+    sells = _total([p for e, p in zip(entries, parts, strict=True) if e.side is Side.SELL])
+    return max(buys, sells)
+
+
+def _smallest_value(
+    entries: Sequence[Entry], ratios: Sequence[Decimal], room: Room, value: Decimal, cap: str
+) -> tuple[Decimal, str]:
+    if not room.smallest_only:
+        return value, cap
+    least = ZERO
+    for entry, ratio in zip(entries, ratios, strict=True):
+        smallest = _times(entry.instrument.smallest_quantity(entry.price), entry.price)
+        least = max(least, _over(smallest, ratio))
+    return (least, "probe") if least < value else (value, cap)
+
+
+def _record(
+    factors: Factors, scale: float, room: Room
+) -> tuple[tuple[str, float], ...]:
+    return (
+        ("scale", scale),
+        ("regime", factors.regime),
+        ("confidence", factors.confidence),
+        ("drawdown", float(room.multiplier)),
+    )

@@ -1,0 +1,569 @@
+"""The risk sentinel: one versioned answer to whether anything may be opened now, and how much.
+
+The gate pulls: what changed since is recomputed first, so no decision rests on numbers older than
+its own dispatch. It fails closed: old inputs or a failed recomputation bar entries, never exits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from hean.config import HEANSettings
+from hean.core.bus import Bus, Stage
+from hean.core.events.market import FeedGap
+from hean.core.events.portfolio import (
+    ActiveStrategiesChanged,
+    CapitalAllocated,
+    EquityUpdated,
+    Tier,
+)
+from hean.core.events.reasons import ReasonCode
+from hean.core.events.risk import (
+    KillSwitchReset,
+    KillSwitchTripped,
+    RiskEnvelope,
+    RiskState,
+    RiskStateChanged,
+)
+from hean.core.events.strategy import StrategyProfile, StrategyRegistered
+from hean.core.events.system import Heartbeat, TimerFired
+from hean.core.events.venue import VenueSnapshot, VenueStateChanged, WalletUpdated
+from hean.core.inflight_tracker import InFlightTracker
+from hean.core.instruments import MONEY, ZERO, decimal_of
+from hean.core.market_view import MarketView
+from hean.core.snapshot import pack, unpack
+from hean.core.timers import Agenda
+from hean.risk.anomaly import AnomalyGuard
+from hean.risk.budgets import Budgets, budget_of
+from hean.risk.envelope import build_envelope
+from hean.risk.exposure import Exposure, Key
+from hean.risk.governor import Governor
+from hean.risk.kill_switch import KillSwitch
+from hean.risk.loss_streak import LossStreaks
+from hean.risk.margin import maintenance_margin
+from hean.risk.settings import RiskSettings
+from hean.risk.sizing import Entry, Room, TailLimits
+from hean.risk.tails import BookTails
+
+SECOND_NS: Final = 1_000_000_000
+MILLISECOND_NS: Final = 1_000_000
+DAY_NS: Final = 86_400 * SECOND_NS
+RECONCILIATION_NS: Final = 60 * SECOND_NS
+"""How often the books are reconciled; on bars every hour."""
+RECONCILIATION_BARS_NS: Final = 3600 * SECOND_NS
+MISSED_RECONCILIATIONS: Final = 3
+MATERIAL: Final = Decimal("0.001")
+"""A relative move of equity that makes an envelope worth repeating at the interval."""
+MOST_FACTORS: Final = 50
+_GRACE = "grace"
+_CALCULATION_ERRORS = (ArithmeticError, LookupError, TypeError, ValueError)
+
+Bar = tuple[ReasonCode, float, float]
+"""Why an entry is barred: code, the number that decided, its limit."""
+
+
+class _State(msgspec.Struct):
+    version: int = 0
+    equity: Decimal = ZERO
+    nav: float = 0.0
+    drawdown: float = 0.0
+    high_water_mark: float = 1.0
+    day_start: float = 0.0
+    paused_day: int = -1
+    available: Decimal = ZERO
+    margin_since: Decimal = ZERO
+    has_equity: bool = False
+    reconciled_at: int = -1
+    recomputed_at: int = -1
+    published_at: int = -1
+    interval_ns: int = SECOND_NS
+    is_connected: bool = True
+    gaps: dict[str, int] = {}
+    factors: dict[str, list[float]] = {}
+
+
+class _Saved(msgspec.Struct, frozen=True):
+    state: _State
+    budgets: bytes
+
+
+class RiskSentinel:
+    """Keeps the envelope; `envelope()` is the whole of it, `barred` and `room` serve the gate."""
+
+    name = "risk_sentinel"
+
+    def __init__(
+        self,
+        *,
+        settings: HEANSettings,
+        section: RiskSettings,
+        bus: Bus,
+        agenda: Agenda,
+        view: MarketView,
+        tracker: InFlightTracker,
+        exposure: Exposure,
+        governor: Governor,
+        kill_switch: KillSwitch,
+        anomaly: AnomalyGuard,
+        streaks: LossStreaks,
+        tails: BookTails,
+    ) -> None:
+        self.section = section
+        self._settings = settings
+        self._bus = bus
+        self._agenda = agenda
+        self.view = view
+        self.tracker = tracker
+        self.exposure = exposure
+        self.governor = governor
+        self.kill_switch = kill_switch
+        self.anomaly = anomaly
+        self.streaks = streaks
+        self.tails = tails
+        self.budgets = Budgets(settings=settings)
+        self.profiles: dict[str, StrategyProfile] = {}
+        self.state = _State()
+        self.failed = False
+        self._dirty = True
+        self._seen_exposure = -1
+        self._oldest_mark = 0
+        self._published: tuple[object, ...] = ()
+        self._published_counts: tuple[int, int, Decimal] = (0, 0, ZERO)
+        self._protective = frozenset(settings.autopilot_protective_set)
+        self._max_open_risk = decimal_of(section.max_open_risk)
+        self._max_gross = decimal_of(section.max_gross)
+        self._cluster_share = decimal_of(section.cluster_risk_share)
+        self._carry_share = decimal_of(section.carry_risk_share)
+        self._trade_risk = {
+            Tier.TRIAL: decimal_of(settings.trial_trade_risk),
+            Tier.FULL: decimal_of(settings.max_trade_risk),
+        }
+        self._multiplier = Decimal(1)
+        self.open_risk_limit = ZERO
+        self.gross_limit = ZERO
+        self._balance = ZERO
+        self._balance_of = -1
+        self._clusters: dict[str, tuple[tuple[str, ...], Decimal] | None] = {}
+
+    def attach(self, bus: Bus) -> None:
+        """Subscribe to everything the envelope is made of."""
+        stage, owner = Stage.RISK, self.name
+        bus.subscribe(StrategyRegistered, self._on_registered, stage=stage, owner=owner)
+        bus.subscribe(EquityUpdated, self._on_equity, stage=stage, owner=owner)
+        bus.subscribe(WalletUpdated, self._on_wallet, stage=stage, owner=owner)
+        bus.subscribe(VenueSnapshot, self._on_snapshot, stage=stage, owner=owner)
+        bus.subscribe(VenueStateChanged, self._on_venue, stage=stage, owner=owner)
+        bus.subscribe(FeedGap, self._on_gap, stage=stage, owner=owner)
+        bus.subscribe(Heartbeat, self._on_heartbeat, stage=stage, owner=owner)
+        bus.subscribe(TimerFired, self._on_timer, stage=stage, owner=owner, key=self.name)
+        # whoever decides about capital hears these first, so the envelope that answers is whole
+        bus.subscribe(RiskStateChanged, self._on_state, stage=Stage.GATE, owner=owner)
+        bus.subscribe(KillSwitchTripped, self._on_state, stage=Stage.GATE, owner=owner)
+        bus.subscribe(KillSwitchReset, self._on_state, stage=Stage.GATE, owner=owner)
+        bus.subscribe(ActiveStrategiesChanged, self._on_active, stage=stage, owner=owner)
+        bus.subscribe(CapitalAllocated, self._on_allocated, stage=stage, owner=owner)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether equity and a first reconciliation are known."""
+        return self.state.has_equity and self.state.reconciled_at >= 0
+
+    @property
+    def now(self) -> int:
+        return self._agenda.now
+
+    @property
+    def reserve(self) -> float:
+        """The fraction of equity that nobody gets."""
+        return self._settings.cash_reserve_rate
+
+    @property
+    def maximum_age_ns(self) -> int:
+        """How old inputs may be: on bars at least two of them."""
+        age = self.section.risk_envelope_max_age_ms * MILLISECOND_NS
+        interval = self.state.interval_ns
+        return max(age, 2 * interval + SECOND_NS) if interval > SECOND_NS else age
+
+    def set_active_strategies(self, active: Iterable[str], version: int) -> None:
+        """Take an active set; one already known or older changes nothing."""
+        if self.budgets.set_active(tuple(active), version, self._agenda.now):
+            self._change_budgets()
+
+    def budget(self, strategy: str) -> Decimal:
+        """Return a strategy's budget in USDT now; 0 for who is not active."""
+        weight = self.budgets.weights(self._agenda.now).by_strategy.get(strategy)
+        return ZERO if weight is None else budget_of(weight, self.state.equity)
+
+    def is_active(self, strategy: str) -> bool:
+        """Return whether the strategy may open positions."""
+        return strategy in self.budgets.weights(self._agenda.now).by_strategy
+
+    def envelope(self) -> RiskEnvelope:
+        """Return the whole envelope, recomputed if anything changed; a new version each time."""
+        self.refresh()
+        self.state.version += 1
+        return build_envelope(self, self._agenda.now)
+
+    def refresh(self) -> None:
+        """Recompute what changed; a failure bars entries until a recomputation succeeds."""
+        if not self._dirty and self._seen_exposure == self.exposure.version:
+            return
+        self._recompute()
+
+    def barred(self, strategy: str, instrument: str) -> Bar | None:
+        """Return why an entry is barred by the envelope, or None. Call `refresh` first."""
+        account = self.account_bar(strategy)
+        if account is not None:
+            return account
+        now = self._agenda.now
+        age = self.age_ns(instrument)
+        if self.failed or age > self.maximum_age_ns:
+            number = float(age) / SECOND_NS
+            return ReasonCode.ENVELOPE_STALE, number, self.maximum_age_ns / SECOND_NS
+        late = self._reconciliation_overdue(now)
+        if late is not None:
+            return late
+        state = self._state_bar(strategy, instrument)
+        if state is not None:
+            return state
+        if self.state.paused_day == now // DAY_NS:
+            return ReasonCode.DAILY_LOSS, self.day_loss(), self.section.max_daily_loss
+        until = self.streaks.blocked_until(strategy)
+        if until:
+            return ReasonCode.STRATEGY_BLOCKED, (until - now) / SECOND_NS, 0.0
+        until, reason = self.anomaly.block(instrument)
+        if reason:
+            return ReasonCode.INSTRUMENT_BLOCKED, (until - now) / SECOND_NS, 0.0
+        return None
+
+    def account_bar(self, strategy: str = "") -> Bar | None:
+        """Return what bars every entry of the account: the latch, or a halt."""
+        if self.kill_switch.is_latched:
+            return ReasonCode.KILL_SWITCH, 1.0, 0.0
+        if not self.is_ready or self.state.equity <= ZERO:
+            return ReasonCode.ENTRIES_HALTED, float(self.state.equity), 0.0
+        if not self.state.is_connected:
+            return ReasonCode.ENTRIES_HALTED, 0.0, 1.0
+        return None
+
+    def age_ns(self, instrument: str = "") -> int:
+        """Return the age of the oldest input: recomputation, held marks, the asked mark."""
+        now = self._agenda.now
+        oldest = self.state.recomputed_at
+        if self._oldest_mark and now - self._oldest_mark > self.maximum_age_ns:
+            self._oldest_mark = self._find_oldest_mark()
+        if self._oldest_mark:
+            oldest = min(oldest, self._oldest_mark)
+        if instrument:
+            mark = self.view.mark(instrument)
+            if mark is None or mark.ts_ns <= self.state.gaps.get(instrument, -1):
+                return now
+            oldest = min(oldest, mark.ts_ns)
+        return now - oldest
+
+    def day_loss(self) -> float:
+        """Return the loss since the day's start as a fraction, 0 on a gain."""
+        start = self.state.day_start
+        return round(max(0.0, 1.0 - self.state.nav / start), 9) if start > 0.0 else 0.0
+
+    def room(
+        self,
+        strategy: str,
+        *,
+        smallest_only: bool,
+        replaced: Key | None = None,
+    ) -> Room:
+        """Return what is left for a strategy; quotes of `replaced` count as gone already."""
+        equity, exposure = self.state.equity, self.exposure
+        tally = exposure.strategy(strategy)
+        freed_risk = freed_value = freed_bound = ZERO
+        tails: TailLimits = self.tails
+        if replaced is not None:
+            tails = _Replacing(self.tails, replaced)
+            for order in exposure.orders_of(replaced):
+                if order.is_entry:
+                    freed_risk += order.at_risk
+                    freed_value += order.notional
+                    freed_bound += MONEY.multiply(order.notional, order.weight)
+        left = self.open_risk_limit - exposure.open_risk + freed_risk
+        trade_risk = self._trade_risk[self.budgets.tier(strategy)]
+        free = self.state.available - self.state.margin_since
+        return Room(
+            equity=equity,
+            budget=self.budget(strategy),
+            multiplier=self._multiplier,
+            trade_risk=MONEY.multiply(trade_risk, equity),
+            notional_used=tally.notional - freed_value,
+            bound_used=tally.bound - freed_bound,
+            risk_used=tally.risk - freed_risk,
+            open_risk_left=left,
+            cluster_risk_left=self._cluster_left(strategy, left) + freed_risk,
+            gross_left=self.gross_limit - exposure.gross + freed_value,
+            available=max(ZERO, free),
+            balance=self._free_balance(),
+            smallest_only=smallest_only,
+            tails=tails,
+        )
+
+    def bind_margin(self, amount: Decimal) -> None:
+        """Count margin of an order the venue's wallet does not show yet."""
+        self.state.margin_since += amount
+
+    def note_factor(self, strategy: str, factor: float) -> None:
+        """Remember the size factor k of a signal; the planner uses the median of the last 50."""
+        kept = self.state.factors.get(strategy)
+        if kept is None:
+            kept = self.state.factors[strategy] = []
+        kept.append(factor)
+        if len(kept) > MOST_FACTORS:
+            kept.pop(0)
+
+    def size_factor(self, strategy: str) -> float:
+        """Return the median size factor of the strategy's last signals; 1 before any."""
+        kept = self.state.factors.get(strategy)
+        return sorted(kept)[len(kept) // 2] if kept else 1.0
+
+    def is_protective(self, strategy: str) -> bool:
+        """Return whether the strategy may trade in QUARANTINE."""
+        return strategy in self._protective
+
+    def _state_bar(self, strategy: str, instrument: str) -> Bar | None:
+        state = self.governor.state
+        if state is RiskState.NORMAL:
+            return None
+        drawdown, section = self.governor.drawdown, self.section
+        if state is RiskState.HARD_STOP:
+            return ReasonCode.RISK_STATE, drawdown, section.hard_stop_enter
+        if state is RiskState.QUARANTINE and not self.is_protective(strategy):
+            return ReasonCode.RISK_STATE, drawdown, section.quarantine_enter
+        held = self.exposure.holdings.get((strategy, instrument))
+        if held is not None and held.unrealised < ZERO:
+            return ReasonCode.RISK_STATE, drawdown, section.soft_brake_enter
+        return None
+
+    def _reconciliation_overdue(self, now: int) -> Bar | None:
+        on_bars = self.state.interval_ns > SECOND_NS
+        interval = RECONCILIATION_BARS_NS if on_bars else RECONCILIATION_NS
+        age = now - self.state.reconciled_at
+        limit = MISSED_RECONCILIATIONS * max(interval, self.state.interval_ns)
+        if age <= limit:
+            return None
+        return ReasonCode.ENVELOPE_STALE, age / SECOND_NS, limit / SECOND_NS
+
+    def _recompute(self) -> None:
+        self.failed = True
+        try:
+            self._calculate()
+        except _CALCULATION_ERRORS:
+            return
+        self.failed = False
+        self._dirty = False
+        self._seen_exposure = self.exposure.version
+        self.state.recomputed_at = self._agenda.now
+
+    def _calculate(self) -> None:
+        state, section = self.state, self.section
+        equity = state.equity
+        self._multiplier = decimal_of(self.governor.multiplier)
+        whole = MONEY.multiply(self._max_open_risk, equity)
+        self.open_risk_limit = MONEY.multiply(whole, self._multiplier)
+        self.gross_limit = MONEY.multiply(self._max_gross, equity)
+        money = float(equity)
+        floor = (1.0 - section.drawdown_floor) * state.high_water_mark
+        cushion = max(0.0, money * (1.0 - floor / state.nav)) if state.nav > 0.0 else 0.0
+        tails = self.tails
+        tails.equity = money
+        tails.stress_limit = section.stress_cushion * cushion
+        tails.tail_limit = section.cvar_cushion * cushion
+        self._oldest_mark = self._find_oldest_mark()
+
+    def _find_oldest_mark(self) -> int:
+        oldest = 0
+        for holding in self.exposure.holdings.values():
+            mark = self.view.mark(holding.instrument)
+            at = 1 if mark is None else mark.ts_ns
+            oldest = at if not oldest else min(oldest, at)
+        return oldest
+
+    def _free_balance(self) -> Decimal:
+        """Return equity less the maintenance margin of the net positions."""
+        exposure = self.exposure
+        if self._balance_of != exposure.version:
+            kept = ZERO
+            for name, tally in exposure.by_instrument.items():
+                rules = self.view.instruments.get(name)
+                if tally.quantity and rules is not None:
+                    kept += maintenance_margin(rules, abs(tally.net))
+            self._balance, self._balance_of = kept, exposure.version
+        return self.state.equity - self._balance
+
+    def _cluster_left(self, strategy: str, left: Decimal) -> Decimal:
+        """Return the open risk left for the strategy's cluster, and for carry where it is one."""
+        if strategy not in self._clusters:
+            self._clusters[strategy] = self._find_cluster(strategy)
+        found = self._clusters[strategy]
+        if found is None:
+            return left
+        members, share = found
+        room = MONEY.multiply(share, self.open_risk_limit)
+        for member in members:
+            room -= self.exposure.strategy(member).risk
+        return room
+
+    def _find_cluster(self, strategy: str) -> tuple[tuple[str, ...], Decimal] | None:
+        profile = self.profiles.get(strategy)
+        if profile is not None and profile.carry:
+            names = tuple(name for name, one in self.profiles.items() if one.carry)
+            return names, self._carry_share
+        cluster = self.cluster(strategy)
+        if not cluster:
+            return None
+        names = tuple(name for name in self.profiles if self.cluster(name) == cluster)
+        return names, self._cluster_share
+
+    def cluster(self, strategy: str) -> str:
+        """Return the strategy's cluster: the allocation's, else its profile's."""
+        found = self.budgets.cluster(strategy)
+        if found is not None:
+            return found
+        profile = self.profiles.get(strategy)
+        return "" if profile is None else profile.cluster
+
+    def _on_registered(self, event: StrategyRegistered) -> None:
+        self.profiles[event.strategy] = event.profile
+        self._clusters.clear()
+        self._dirty = True
+
+    def _on_equity(self, event: EquityUpdated) -> None:
+        state = self.state
+        state.equity, state.nav = event.equity, event.nav
+        state.drawdown, state.day_start = event.drawdown, event.day_start
+        state.high_water_mark = event.high_water_mark
+        state.has_equity = True
+        self._dirty = True
+        if self.day_loss() >= self.section.max_daily_loss:
+            state.paused_day = event.ts_init // DAY_NS
+        self._publish_if(self._is_material)
+
+    def _on_wallet(self, event: WalletUpdated) -> None:
+        self.state.available = event.available
+        self.state.margin_since = ZERO
+
+    def _on_snapshot(self, event: VenueSnapshot) -> None:
+        if event.complete:
+            self.state.reconciled_at = self._agenda.now
+            self._publish_if(self._is_material)
+
+    def _on_venue(self, event: VenueStateChanged) -> None:
+        self.state.is_connected = event.connected
+        self._publish_if(self._is_material)
+
+    def _on_gap(self, event: FeedGap) -> None:
+        self.state.gaps[event.instrument] = event.ts_init
+
+    def _on_heartbeat(self, event: Heartbeat) -> None:
+        state = self.state
+        state.interval_ns = event.interval_ns
+        now = self._agenda.now
+        interval = self.section.risk_sentinel_update_interval_ms * MILLISECOND_NS
+        if now - state.recomputed_at >= interval:
+            if self.exposure.holdings:
+                self.exposure.revalue()
+            self._recompute()
+        if now - state.published_at >= interval:
+            self._publish_if(self._has_moved)
+
+    def _on_timer(self, event: TimerFired) -> None:
+        self._dirty = True
+        self._publish_if(self._is_material)
+
+    def _on_state(self, event: RiskStateChanged | KillSwitchTripped | KillSwitchReset) -> None:
+        self._dirty = True
+        self._publish_if(self._is_material)
+
+    def _on_active(self, event: ActiveStrategiesChanged) -> None:
+        self.set_active_strategies(event.active, event.version)
+
+    def _on_allocated(self, event: CapitalAllocated) -> None:
+        if self.budgets.set_allocation(event, self._agenda.now):
+            self._clusters.clear()
+            self._change_budgets()
+
+    def _change_budgets(self) -> None:
+        until = self.budgets.pending_until
+        if until >= 0:
+            self._agenda.arm(self.name, _GRACE, until)
+        else:
+            self._agenda.cancel(self.name, _GRACE)
+        self._dirty = True
+        self._publish_if(self._is_material)
+
+    def _material(self) -> tuple[object, ...]:
+        """Return what readers must hear of at once."""
+        bar = self.account_bar()
+        budgets = self.budgets
+        return (
+            None if bar is None else bar[0],
+            self.governor.state,
+            self.failed,
+            budgets.weights(self._agenda.now).source,
+            budgets.active_version,
+            budgets.allocation_version,
+            self.state.paused_day,
+            self.anomaly.version,
+        )
+
+    def _is_material(self) -> bool:
+        return self._material() != self._published
+
+    def _has_moved(self) -> bool:
+        if self._is_material():
+            return True
+        holdings, entries, equity = self._published_counts
+        exposure = self.exposure
+        if len(exposure.holdings) != holdings or exposure.entries != entries:
+            return True
+        moved = abs(self.state.equity - equity)
+        return moved > MONEY.multiply(MATERIAL, abs(equity))
+
+    def _publish_if(self, wanted: Callable[[], bool]) -> None:
+        """Publish, before the first equity never, where a reader would learn something."""
+        if not self.state.has_equity or not wanted():
+            return
+        envelope = self.envelope()
+        self._bus.publish(envelope)
+        self.state.published_at = self._agenda.now
+        self._published = self._material()
+        exposure = self.exposure
+        self._published_counts = (
+            len(exposure.holdings), exposure.entries, self.state.equity,
+        )  # fmt: skip
+
+    def snapshot(self) -> bytes:
+        """Return inputs, budgets in force and the version."""
+        return pack(self.name, 1, _Saved(self.state, self.budgets.state()))
+
+    def restore(self, state: bytes) -> None:
+        """Take over a snapshot; the first pull recomputes."""
+        found = unpack(state, self.name, 1, _Saved)
+        self.state = found.state
+        self.budgets.resume(found.budgets)
+        self._dirty = True
+
+
+class _Replacing:
+    """The tail limits for quotes that take the place of others."""
+
+    __slots__ = ("_key", "_tails")
+
+    def __init__(self, tails: BookTails, key: Key) -> None:
+        self._tails = tails
+        self._key = key
+
+    def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
+        return self._tails.share_without(entries, notionals, self._key)
+

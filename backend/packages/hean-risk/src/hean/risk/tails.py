@@ -1,0 +1,182 @@
+"""The stress and CVaR limits applied to the book with a candidate, as cheaply as they allow.
+
+Most orders are so small that no scenario could break a limit whatever the signs are; that is one
+comparison. Else the book's sums, kept until the book changes, and a little arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from hean.core.events.market import Side
+from hean.core.instruments import Instrument
+from hean.core.market_view import MarketView
+from hean.risk.exposure import Exposure, Holding, Key, WorkingOrder
+from hean.risk.margin import tier_of
+from hean.risk.sizing import Entry
+from hean.risk.stress import NO_STOP, Line, Sums, fits_surely, largest_scale, worst_loss
+from hean.risk.tail import TailHistory
+
+DEFAULT_HALF_SPREAD = 0.0001
+
+
+class BookTails:
+    """Measures the book; `stress_limit`, `tail_limit` and `equity` in USDT are the sentinel's."""
+
+    def __init__(self, *, exposure: Exposure, history: TailHistory, view: MarketView) -> None:
+        self._exposure = exposure
+        self._history = history
+        self._view = view
+        self._sums = Sums()
+        self._counted = -1
+        self._hour = -1
+        self._spreads: dict[str, float] = {}
+        self._widest = DEFAULT_HALF_SPREAD
+        self.equity = 0.0
+        self.stress_limit = 0.0
+        self.tail_limit = 0.0
+
+    def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
+        """Return the share of the candidates that both limits let through, and which one bound."""
+        return self.share_without(entries, notionals, None)
+
+    def share_without(
+        self, entries: Sequence[Entry], notionals: Sequence[Decimal], replaced: Key | None
+    ) -> tuple[float, str]:
+        """Do the same for candidates that take the place of one key's quotes."""
+        gross = float(self._exposure.gross)
+        for one in notionals:
+            gross += float(one)
+        if self._hour != self._history.hour:
+            self._refresh()
+        surely = fits_surely(gross, self._widest, self.stress_limit)
+        if surely and gross * self._history.largest_unit() <= self.tail_limit:
+            return 1.0, ""
+        lines = [
+            self._candidate(entry, float(value))
+            for entry, value in zip(entries, notionals, strict=True)
+        ]
+        sums = self._book(None) if replaced is None else self._book(replaced)
+        scale = largest_scale(sums, lines, self.equity, self.stress_limit)
+        tail = self._tail_scale(lines, replaced)
+        return (scale, "stress") if scale <= tail else (tail, "cvar")
+
+    def worst(self) -> float:
+        """Return the worst scenario loss of the book in USDT."""
+        return worst_loss(self._book(None), self.equity)
+
+    def tail(self) -> float:
+        """Return the CVaR of the book in USDT."""
+        return self._history.book(self._nets(None))
+
+    def _refresh(self) -> None:
+        self._hour = self._history.hour
+        self._spreads.clear()
+        widest = DEFAULT_HALF_SPREAD
+        for instrument in self._view.quotes:
+            widest = max(widest, self._half_spread(instrument))
+        self._widest = widest
+
+    def _half_spread(self, instrument: str) -> float:
+        found = self._spreads.get(instrument)
+        if found is None:
+            quote = self._view.quotes.get(instrument)
+            if quote is None or quote.bid <= 0.0:
+                return DEFAULT_HALF_SPREAD
+            found = max(0.0, (quote.ask - quote.bid) / (quote.ask + quote.bid))
+            self._spreads[instrument] = found
+            self._widest = max(self._widest, found)
+        return found
+
+    def _book(self, replaced: Key | None) -> Sums:
+        exposure = self._exposure
+        if replaced is None and self._counted == exposure.version:
+            return self._sums
+        sums = Sums()
+        for holding in exposure.holdings.values():
+            sums.add(self._held(holding))
+        for order in _entries(exposure, replaced):
+            sums.add(self._working(order))
+        if replaced is None:
+            self._sums, self._counted = sums, exposure.version
+        return sums
+
+    def _candidate(self, entry: Entry, notional: float) -> Line:
+        stop = NO_STOP
+        if entry.stop is not None:
+            price = float(entry.price)
+            stop = abs(price - float(entry.stop)) / price
+        return self._line(entry.instrument.id, notional * entry.side.sign, stop)
+
+    def _held(self, holding: Holding) -> Line:
+        notional = float(holding.notional)
+        stop = NO_STOP
+        if holding.stop is not None and notional:
+            mark = notional / float(holding.quantity)
+            distance = mark - float(holding.stop)
+            stop = max(0.0, (distance if notional > 0.0 else -distance) / mark)
+        return self._line(holding.instrument, notional, stop)
+
+    def _working(self, order: WorkingOrder) -> Line:
+        stop = NO_STOP
+        price = float(order.price)
+        if order.stop is not None and price > 0.0:
+            stop = abs(price - float(order.stop)) / price
+        return self._line(order.instrument, float(order.notional) * order.side.sign, stop)
+
+    def _line(self, instrument: str, notional: float, stop: float) -> Line:
+        rules = self._view.instruments.get(instrument)
+        return Line(
+            instrument,
+            instrument if rules is None else rules.base,
+            notional,
+            stop,
+            self._half_spread(instrument),
+            _maintenance_rate(rules, notional),
+            rules is None or not rules.is_spot,
+        )
+
+    def _nets(self, replaced: Key | None) -> dict[str, float]:
+        """Return each instrument's value on the side that working entries carry furthest."""
+        exposure = self._exposure
+        dropped: dict[str, list[float]] = {}
+        if replaced is not None:
+            for order in exposure.orders_of(replaced):
+                if order.is_entry:
+                    pair = dropped.setdefault(order.instrument, [0.0, 0.0])
+                    pair[order.side is Side.SELL] += float(order.notional)
+        nets: dict[str, float] = {}
+        for name, tally in exposure.by_instrument.items():
+            buys, sells = dropped.get(name, (0.0, 0.0))
+            up = float(tally.net + tally.buys) - buys
+            down = float(tally.net - tally.sells) + sells
+            if up or down:
+                nets[name] = up if abs(up) >= abs(down) else down
+        return nets
+
+    def _tail_scale(self, lines: Sequence[Line], replaced: Key | None) -> float:
+        """Return the share that the CVaR limit lets through; CVaR is convex, so a chord is safe."""
+        nets = self._nets(replaced)
+        with_all = dict(nets)
+        for line in lines:
+            with_all[line.instrument] = with_all.get(line.instrument, 0.0) + line.notional
+        whole = self._history.book(with_all)
+        if whole <= self.tail_limit:
+            return 1.0
+        before = self._history.book(nets)
+        if before >= self.tail_limit or whole <= before:
+            return 0.0
+        return (self.tail_limit - before) / (whole - before)
+
+
+def _entries(exposure: Exposure, replaced: Key | None) -> Iterable[WorkingOrder]:
+    for order in exposure.orders.values():
+        if order.is_entry and (order.strategy, order.instrument) != replaced:
+            yield order
+
+
+def _maintenance_rate(rules: Instrument | None, notional: float) -> float:
+    if rules is None or rules.is_spot:
+        return 0.0
+    return float(tier_of(rules, Decimal(round(abs(notional)))).maintenance_rate)
