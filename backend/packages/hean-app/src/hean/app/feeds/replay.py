@@ -34,8 +34,8 @@ class DatasetFeed:
     """Replays a dataset TOML; `start_ns` and `end_ns` (UTC) narrow its range.
 
     The range includes both ends; a bar belongs to it when it lies wholly inside. Building it reads
-    and checks the TOML, the instruments, and each file's presence, shape and range; rows are checked
-    as they stream. Both raise `DataError`. `depth_levels` is the N of the complete top-N images in
+    and checks the TOML, the instruments, and each file's presence, shape and range; rows as they
+    stream. Both raise `DataError`. `depth_levels` is the N of the complete top-N images in
     `BookUpdate`.
     """
 
