@@ -28,7 +28,8 @@ def _raise(error: Exception) -> Callable[[Event], None]:
 
 def test_handlers_run_by_stage_then_by_subscription() -> None:
     """The declared stage decides; within one, who subscribed first."""
-    bus, seen = Bus(), []
+    bus = Bus()
+    seen: list[str] = []
     for name, stage in (("r", Stage.REPORTS), ("l1", Stage.LEDGER), ("l2", Stage.LEDGER)):
         bus.subscribe(Quote, _note(seen, name), stage=stage, owner=name)
     bus.subscribe(Quote, _note(seen, "key"), stage=Stage.VENUE, owner="k", key=BTC)
@@ -39,7 +40,8 @@ def test_handlers_run_by_stage_then_by_subscription() -> None:
 
 def test_a_key_hears_only_its_own() -> None:
     """A subscription by key gets that instrument's events, a general one gets all."""
-    bus, seen = Bus(), []
+    bus = Bus()
+    seen: list[str] = []
     bus.subscribe(Quote, _note(seen, "btc"), stage=Stage.RISK, owner="a", key=BTC)
     bus.subscribe(Quote, _note(seen, "all"), stage=Stage.RISK, owner="b")
     bus.dispatch(quote(instrument=ETH))
@@ -51,7 +53,8 @@ def test_a_key_hears_only_its_own() -> None:
 
 def test_critical_goes_before_normal_before_low() -> None:
     """What one handler publishes is delivered by priority, first in first out within one."""
-    bus, seen = Bus(), []
+    bus = Bus()
+    seen: list[str] = []
     published = [trade(), signal(), position_opened("x"), trade(), position_opened("y")]
 
     def burst(_: Heartbeat) -> None:
@@ -73,7 +76,8 @@ def test_critical_goes_before_normal_before_low() -> None:
 
 def test_an_event_reaches_all_handlers_before_what_they_publish() -> None:
     """A published event waits until every handler of the present one has run."""
-    bus, seen = Bus(), []
+    bus = Bus()
+    seen: list[str] = []
     bus.subscribe(Quote, lambda _: bus.publish(trade()), stage=Stage.LEDGER, owner="a")
     bus.subscribe(Quote, _note(seen, "quote"), stage=Stage.REPORTS, owner="b")
     bus.subscribe(Trade, _note(seen, "trade"), stage=Stage.JOURNAL, owner="c")
@@ -83,7 +87,8 @@ def test_an_event_reaches_all_handlers_before_what_they_publish() -> None:
 
 def test_a_failing_handler_harms_nobody_and_leaves_nothing() -> None:
     """The others still run, what the failing one published is dropped, the failure is counted."""
-    bus, seen = Bus(), []
+    bus = Bus()
+    seen: list[str] = []
 
     def half(_: Quote) -> None:
         bus.publish(trade())
@@ -115,7 +120,8 @@ class _Letters:
 
 def test_only_durable_events_are_parked_and_only_for_the_failing_handler() -> None:
     """A durable event waits for its failing handler, and later ones queue behind it."""
-    bus, seen, letters = Bus(), [], _Letters()
+    bus, letters = Bus(), _Letters()
+    seen: list[str] = []
     bus.use_dead_letters(letters)
     error = ValueError("broken")
     for kind in (Quote, PositionOpened):
@@ -139,7 +145,8 @@ def test_a_journal_that_fails_ends_the_run() -> None:
 
 def test_redelivery_reaches_one_handler() -> None:
     """Redelivering calls that handler alone, queues its output, and returns a new failure."""
-    bus, seen = Bus(), []
+    bus = Bus()
+    seen: list[str] = []
     bus.subscribe(Quote, lambda _: bus.publish(trade()), stage=Stage.RISK, owner="a")
     bus.subscribe(Quote, _note(seen, "other"), stage=Stage.RISK, owner="b")
     bus.subscribe(Trade, _note(seen, "trade"), stage=Stage.RISK, owner="b")

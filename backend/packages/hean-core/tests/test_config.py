@@ -28,7 +28,7 @@ from hean.core.testing import clean_environment
 class Scalping(Section):
     """A strategy's settings."""
 
-    entry_noise: float = Field(1.5, ge=1.0, le=3.0)
+    entry_noise: float = Field(default=1.5, ge=1.0, le=3.0)
     """How many noises a move must be."""
 
 
@@ -41,7 +41,7 @@ class Strategies(Section):
 class Risk(Section):
     """Settings of risk."""
 
-    max_positions: int = Field(10, ge=1, le=100)
+    max_positions: int = Field(default=10, ge=1, le=100)
     """Slots of the account."""
     steps: tuple[float, ...] = (0.5, 1.0)
     """Three sizes."""

@@ -144,7 +144,8 @@ def test_a_mode_rests_on_its_numbers(nets: list[float], cost: float, mode: Guard
 
 def test_a_proven_edge_rises_and_a_bad_run_ends_it() -> None:
     """Steady +c rises to PROBE at 31 and ACTIVE at 50; twenty outcomes below -c end the trust."""
-    cell, mode, steps = Cell(), GuardMode.SHADOW, []
+    cell, mode = Cell(), GuardMode.SHADOW
+    steps: list[tuple[int, GuardMode]] = []
     for number in range(1, 61):
         cell = cell.with_outcome(10.0 + 0.1 * (-1) ** number)
         before, mode = mode, next_mode(mode, cell, 10.0)

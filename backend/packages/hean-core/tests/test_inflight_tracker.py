@@ -6,8 +6,10 @@ from threading import Thread
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 
 from hean.config import HEANSettings
+from hean.core.events.base import Event
 from hean.core.events.decision import OrderRequest
 from hean.core.events.market import Side
 from hean.core.events.portfolio import PositionChange, PositionChanged
@@ -138,8 +140,7 @@ def test_a_waiting_leg_has_no_deadline_until_its_release_ended() -> None:
     system, _ = _system()
     first = order_request(number=1, intent=Intent.LEG)
     wire = order_request(number=2, intent=Intent.LEG, instrument=ETH)
-    fields = {name: getattr(wire, name) for name in OrderRequest.__struct_fields__}
-    second = OrderRequest(**(fields | {"release_order": first.client_order_id}))
+    second = replace(wire, release_order=first.client_order_id)
     system.take(first, second, accepted(first))
     system.advance(600)
     assert system.of(OrderUnknown) == []
@@ -152,8 +153,7 @@ def test_a_released_leg_must_be_acknowledged_from_its_submission() -> None:
     """A held leg's TTL starts when it is submitted."""
     system, _ = _system()
     wire = order_request(intent=Intent.LEG)
-    fields = {name: getattr(wire, name) for name in OrderRequest.__struct_fields__}
-    order = OrderRequest(**(fields | {"release_order": "other"}))
+    order = replace(wire, release_order="other")
     system.take(order)
     system.advance(100)
     now = system.now
@@ -226,12 +226,7 @@ def test_an_inactive_profile_keeps_nothing() -> None:
     fast = profile("fast", frequency=FrequencyClass.HIGH)
     system.take(registered(slow), registered(fast))
     assert isinstance(tracker.reserve(_ask("fast")), Refusal)
-    stopped = registered(slow)
-    system.take(
-        type(stopped)(
-            ts_event=0, ts_init=0, strategy="slow", profile=slow, cannot_run_because="no funding"
-        )
-    )
+    system.take(replace(registered(slow), cannot_run_because="no funding"))
     assert isinstance(tracker.reserve(_ask("fast")), Grant)
 
 
@@ -273,7 +268,8 @@ def test_reserve_is_atomic_among_threads() -> None:
 _MAXIMUM = 3
 _KEYS = [(f"s{number}", where) for number in range(3) for where in (BTC, ETH)]
 _CLASSES = (FrequencyClass.HIGH, FrequencyClass.MEDIUM, FrequencyClass.LOW)
-_REPORTS: tuple[Callable[[OrderRequest], object], ...] = (
+_Report = Callable[..., Event]
+_REPORTS: tuple[_Report, ...] = (
     accepted,
     rejected,
     cancelled,
@@ -312,10 +308,9 @@ class SlotMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.orders)
     @rule(data=st.data(), report=st.sampled_from(_REPORTS))
-    def report(self, data: st.DataObject, report: Callable[..., object]) -> None:
+    def report(self, data: st.DataObject, report: _Report) -> None:
         order = data.draw(st.sampled_from(self.orders))
-        event = report(order, at=self.system.now)
-        self.system.take(event)  # type: ignore[arg-type]
+        self.system.take(report(order, at=self.system.now))
         if report is filled and self.tracker.holds(order.strategy, order.instrument):
             self.system.take(
                 position_opened(

@@ -161,7 +161,7 @@ def test_marks_are_written_with_the_records(tmp_path: Path) -> None:
 
 def test_old_snapshots_go_and_the_two_newest_stay(journal: SqliteJournal) -> None:
     """Only the two newest snapshots keep their states, beside those a segment began with."""
-    numbers = []
+    numbers: list[int] = []
     for count in range(5):
         numbers.append(journal.save_snapshot(count, START, {"a": bytes([count])}))
         if count == 0:

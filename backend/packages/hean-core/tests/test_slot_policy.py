@@ -3,6 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hean.core.events.strategy import FrequencyClass, StrategyProfile
 from hean.core.slot_policy import SlotPolicy
@@ -13,8 +14,7 @@ _TTL = 30 * SECOND
 
 def _timed(name: str, frequency: FrequencyClass, cooldown: float, hold: float) -> StrategyProfile:
     found = profile(name, frequency=frequency, cooldown=cooldown)
-    fields = {field: getattr(found, field) for field in StrategyProfile.__struct_fields__}
-    return StrategyProfile(**(fields | {"time_stop_seconds": hold}))
+    return replace(found, time_stop_seconds=hold)
 
 
 def _policy(*profiles: StrategyProfile, maximum: int = 4) -> SlotPolicy:

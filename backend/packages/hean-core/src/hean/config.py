@@ -86,7 +86,7 @@ class HEANSettings(BaseModel):
 
     initial_capital: Decimal = Decimal(300)
     """Capital in USDT the account starts with on paper and in replay; 0 or more."""
-    cash_reserve_rate: float = Field(0.20, ge=0.0, le=0.9)
+    cash_reserve_rate: float = Field(default=0.20, ge=0.0, le=0.9)
     """Fraction of equity that no strategy ever gets."""
     strategy_capital_allocation: bool = True
     """Whether strategies get budgets of their own; false splits capital equally."""
@@ -94,11 +94,11 @@ class HEANSettings(BaseModel):
         "hybrid", "equal", "performance", "phase_matched", "risk_parity", "hrp"
     ] = "hybrid"
     """How budgets are computed: hybrid, equal, performance, phase_matched, risk_parity or hrp."""
-    min_strategy_weight: float = Field(0.05, ge=0.0, le=1.0)
+    min_strategy_weight: float = Field(default=0.05, ge=0.0, le=1.0)
     """Smallest share of equity an active strategy gets."""
-    max_strategy_weight: float = Field(0.40, ge=0.0, le=1.0)
+    max_strategy_weight: float = Field(default=0.40, ge=0.0, le=1.0)
     """Largest share of equity one strategy gets."""
-    reallocation_cooldown_seconds: int = Field(3600, ge=60, le=604_800)
+    reallocation_cooldown_seconds: int = Field(default=3600, ge=60, le=604_800)
     """Kernel seconds between two reallocations of capital."""
     autopilot_protective_set: tuple[str, ...] = (
         "funding_harvester",
@@ -106,25 +106,25 @@ class HEANSettings(BaseModel):
         "correlation_arb",
     )
     """Strategies that may stay active when risk closes the others, comma-separated."""
-    risk_of_budget: float = Field(0.025, ge=0.001, le=0.05)
+    risk_of_budget: float = Field(default=0.025, ge=0.001, le=0.05)
     """Fraction of its budget a strategy may lose at the stop of one trade."""
-    trial_trade_risk: float = Field(0.005, ge=0.0005)
+    trial_trade_risk: float = Field(default=0.005, ge=0.0005)
     """Fraction of equity a trade of a strategy on trial may lose; at most MAX_TRADE_RISK."""
-    max_trade_risk: float = Field(0.01, ge=0.001, le=0.02)
+    max_trade_risk: float = Field(default=0.01, ge=0.001, le=0.02)
     """Fraction of equity one trade may lose at its stop, ever."""
-    budget_leverage: float = Field(3.0, ge=1.0, le=10.0)
+    budget_leverage: float = Field(default=3.0, ge=1.0, le=10.0)
     """Notional a strategy may hold per unit of its budget."""
-    max_leverage: float = Field(3.0, ge=1.0, le=10.0)
+    max_leverage: float = Field(default=3.0, ge=1.0, le=10.0)
     """Leverage set at the venue, and the most the account may use."""
     edge_guard: Literal["auto", "observe", "enforce"] = "auto"
     """Whether unproven strategies are refused: auto enforces live and observes otherwise."""
-    inflight_ttl_seconds: float = Field(30.0, gt=0.0, le=3600.0)
+    inflight_ttl_seconds: float = Field(default=30.0, gt=0.0, le=3600.0)
     """Kernel seconds a reserved slot waits for the venue's acknowledgement."""
-    inflight_sweep_seconds: float = Field(5.0, gt=0.0, le=600.0)
+    inflight_sweep_seconds: float = Field(default=5.0, gt=0.0, le=600.0)
     """Kernel seconds between two sweeps of reserved slots."""
-    dlq_max_size: int = Field(1000, ge=1, le=1_000_000)
+    dlq_max_size: int = Field(default=1000, ge=1, le=1_000_000)
     """Failed deliveries held in memory; beyond it the oldest waits in the journal."""
-    dlq_max_retries: int = Field(3, ge=1, le=10)
+    dlq_max_retries: int = Field(default=3, ge=1, le=10)
     """Retries of a failed delivery, at 10, 20, 40 kernel seconds, before it is left to a person."""
     trading_mode: Literal["paper", "live"] = "paper"
     """Paper trades on the built-in venue; live on mainnet needs LIVE_CONFIRM too."""
@@ -132,7 +132,7 @@ class HEANSettings(BaseModel):
     """The account's uid, typed by hand, arms live trading on mainnet."""
     state_dir: Annotated[Path | None, Local()] = None
     """Directory of the journal; empty means .hean/<mode>-<feed>."""
-    random_seed: int = Field(0, ge=0, le=2**63 - 1)
+    random_seed: int = Field(default=0, ge=0, le=2**63 - 1)
     """Seed of everything that draws: the built-in market, AutoPilot, latency on paper."""
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Local()] = "INFO"
     """Least level that is logged: DEBUG, INFO, WARNING or ERROR."""
@@ -259,11 +259,13 @@ def load(
     sources: dict[str, Source] = {}
     values: dict[str, Any] = {}
     for name, setting in known.items():
-        source = next((one for one, layer in layers if layer.get(name, "")), None)
-        sources[name] = source or "default"
-        if source is not None:
-            text = dict(layers)[source][name]
-            _place(values, setting.path, _parsed(setting, text))
+        sources[name] = "default"
+        for source, layer in layers:
+            text = layer.get(name, "")
+            if text:
+                sources[name] = source
+                _place(values, setting.path, _parsed(setting, text))
+                break
     try:
         return Loaded(settings_class(**values), sources)
     except ValidationError as error:
@@ -375,7 +377,7 @@ def _text(value: object) -> str:
         case Enum():
             return str(value.value)
         case tuple() | list():
-            items = cast("tuple[object, ...]", tuple(value))
+            items = tuple(cast("list[object]", value))
             if items and all(isinstance(one, str) and one and "," not in one for one in items):
                 return ",".join(map(str, items))
             return json.dumps(items, default=_text)

@@ -26,7 +26,7 @@ def client_order_id(signal: str) -> str:
 
 
 def minted_order_id(cause: str, instrument: str, strategy: str, attempt: int) -> str:
-    """Return the client order id of an order no signal asked for (unwinding, kill switch, operator)."""
+    """Return the client order id of an order that no signal asked for, such as an unwinding."""
     return _CLIENT_ORDER_PREFIX + digest_of(cause, instrument, strategy, attempt)
 
 

@@ -83,7 +83,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def _cached(self, name: str, value: float) -> float:
         found = self.__dict__.get(name)
         if found is None:
-            self.__dict__[name] = value
+            vars(self)[name] = value
             return value
         return found
 
@@ -131,7 +131,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return MONEY.multiply(count, self.lot_step)
 
     def smallest_quantity(self, price: Decimal) -> Decimal:
-        """Return the smallest tradable quantity at a price: minimum quantity and notional, in lots."""
+        """Return the smallest quantity tradable at a price: both minimums met, in whole lots."""
         by_notional = MONEY.divide(self.min_notional, price)
         needed = max(self.min_quantity, by_notional)
         count = MONEY.divide(needed, self.lot_step).to_integral_value(ROUND_CEILING)

@@ -317,7 +317,7 @@ class SqliteJournal:
         states = dict(
             self._db.execute("SELECT component, state FROM states WHERE snapshot = ?", (row[0],))
         )
-        return Snapshot(*row, states)
+        return Snapshot(row[0], row[1], row[2], row[3], row[4], states)
 
     def begin_segment(self, snapshot: Snapshot | None, facts: Mapping[str, str]) -> None:
         """Note a start or restart, and expect the tail behind its snapshot to come out again."""
@@ -408,11 +408,10 @@ class JournalRecorder:
     """
 
     name = "journal_recorder"
-    recorded: Final = tuple(
+    recorded: Final[tuple[type[Event], ...]] = tuple(
         sorted(
             DURABLE
             | {
-                SignalRejected,
                 SignalWithdrawn,
                 EdgeGuardChanged,
                 ShadowClosed,
@@ -440,8 +439,8 @@ class JournalRecorder:
         """Subscribe first of all to what is journaled."""
         self._bus = bus
         for kind in self.recorded:
-            handler = self._on_rejected if kind is SignalRejected else self._record
-            bus.subscribe(kind, handler, stage=Stage.JOURNAL, owner=self.name)
+            bus.subscribe(kind, self._record, stage=Stage.JOURNAL, owner=self.name)
+        bus.subscribe(SignalRejected, self._on_rejected, stage=Stage.JOURNAL, owner=self.name)
         bus.subscribe(EquityUpdated, self._on_equity, stage=Stage.JOURNAL, owner=self.name)
 
     def _record(self, event: Event) -> None:

@@ -77,9 +77,7 @@ class Kernel:
             if self._next_beat <= until and self._next_beat <= head:
                 beat = self._next_beat
                 self._next_beat += SECOND_NS
-                event: Event | None = Heartbeat(
-                    ts_event=beat, ts_init=beat, interval_ns=SECOND_NS
-                )
+                event: Event | None = Heartbeat(ts_event=beat, ts_init=beat, interval_ns=SECOND_NS)
             else:
                 event = agenda.pop_due(until)
             if event is None:
@@ -95,9 +93,7 @@ class Kernel:
             return
         if bar.ts_init > self._last_bar_beat:
             self._last_bar_beat = bar.ts_init
-            beat = Heartbeat(
-                ts_event=bar.ts_init, ts_init=bar.ts_init, interval_ns=bar.interval_ns
-            )
+            beat = Heartbeat(ts_event=bar.ts_init, ts_init=bar.ts_init, interval_ns=bar.interval_ns)
             self.agenda.schedule(bar.ts_init + 1, beat)
 
     def snapshot(self) -> bytes:

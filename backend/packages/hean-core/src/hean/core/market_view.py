@@ -131,8 +131,15 @@ class MarketView:
     def snapshot(self) -> bytes:
         """Return the newest events."""
         kept: list[Event] = []
-        for one in (self.quotes, self.trades, self.books, self.bars, self.marks,
-                    self.predicted_funding, self.regimes):
+        for one in (
+            self.quotes,
+            self.trades,
+            self.books,
+            self.bars,
+            self.marks,
+            self.predicted_funding,
+            self.regimes,
+        ):
             kept.extend(one.values())
         rules = [
             InstrumentUpdated(ts_event=0, ts_init=0, instrument=key, specification=value)

@@ -8,7 +8,7 @@ Nothing here reads a clock, a file or the developer's environment. Times are ns;
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Final, TypeVar
@@ -621,7 +621,7 @@ class MiniSystem:
 
 
 @contextmanager
-def clean_environment(**names: str) -> Iterator[None]:
+def clean_environment(**names: str) -> Generator[None]:
     """Hide the developer's environment: inside only PATH, HOME and the given names exist."""
     before = dict(os.environ)
     kept = {name: before[name] for name in ("PATH", "HOME") if name in before}

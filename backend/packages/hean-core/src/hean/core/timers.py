@@ -69,9 +69,10 @@ class Agenda:
 
     def snapshot(self) -> bytes:
         """Return every waiting entry."""
-        entries = [(due, entry, encode(event)) for due, entry, event in sorted(
-            self.heap, key=lambda one: one[:2]
-        )]
+        entries = [
+            (due, entry, encode(event))
+            for due, entry, event in sorted(self.heap, key=lambda one: one[:2])
+        ]
         armed = [(owner, key, entry) for (owner, key), entry in self._armed.items()]
         return pack(self.name, 1, _State(self._next_id, entries, armed))
 

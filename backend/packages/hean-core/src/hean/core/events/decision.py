@@ -30,10 +30,10 @@ class RefusedBy(StrEnum):
 class OrderRequest(Event, frozen=True, kw_only=True):
     """An approved order; only the risk gate mints one.
 
-    `price` is None for MARKET. `cancels` are orders to cancel first, `replaces` the quote it takes the
-    place of, `release_order` the client id of the leg whose fills release it (empty: send at once).
-    `protective_stop` rests at the venue for what fills. `risk` is R in USDT. `cause` is empty when a
-    signal asked for it, else says who did (unwinding, kill switch, operator).
+    `price` is None for MARKET. `cancels` are orders to cancel first, `replaces` the quote it takes
+    the place of, `release_order` the client id of the leg whose fills release it (empty: send at
+    once). `protective_stop` rests at the venue for what fills. `risk` is R in USDT. `cause` is
+    empty when a signal asked for it, else says who did (unwinding, kill switch, operator).
     """
 
     key_field: ClassVar[str] = "strategy"
@@ -98,7 +98,7 @@ class SignalRejected(Event, frozen=True, kw_only=True):
 
 
 class EdgeGuardChanged(Event, frozen=True, kw_only=True):
-    """The guard's mode of a cell (strategy x symbol group x regime) moved, with its numbers in bp."""
+    """The guard's mode of a cell (strategy x symbol group x regime) moved; numbers in bp."""
 
     key_field: ClassVar[str] = "strategy"
 

@@ -67,7 +67,10 @@ class BarSource(StrEnum):
 
 
 class Quote(Event, frozen=True, kw_only=True):
-    """The best bid and ask. `synthetic` marks one made from a bar; `conflated` counts what it replaced."""
+    """The best bid and ask.
+
+    `synthetic` marks one made from a bar; `conflated` counts what it replaced.
+    """
 
     key_field: ClassVar[str] = "instrument"
 
@@ -197,7 +200,7 @@ class FeedGap(Event, frozen=True, kw_only=True):
 
 
 class FrameFeatures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Features as of a frame's close; NaN while not ready. Windows in seconds, prices in bp of mid."""
+    """Features at a frame's close; NaN while not ready. Windows in s, prices in bp of mid."""
 
     z_30: float = NOT_READY
     """Impulse |Σr over 30 s| in slow sigmas."""
@@ -265,8 +268,9 @@ class FrameFeatures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Frame(Event, frozen=True, kw_only=True):
     """One second of one instrument in integer ticks and lots, closed at its end.
 
-    `second` is the epoch second it covers; prices `mid`, `high`, `low` count half-ticks (bid + ask).
-    An empty second carries the mid forward with zero volume. `return_e9` is rint(1e9·ln(mid/previous)).
+    `second` is the epoch second it covers; prices `mid`, `high`, `low` count half-ticks (bid +
+    ask). An empty second carries the mid forward with zero volume. `return_e9` is
+    rint(1e9·ln(mid/previous)).
     """
 
     key_field: ClassVar[str] = "instrument"

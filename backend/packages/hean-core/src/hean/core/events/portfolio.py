@@ -60,7 +60,10 @@ class PositionChanged(Event, frozen=True, kw_only=True):
 
 
 class PositionClosed(Event, frozen=True, kw_only=True):
-    """A virtual position is flat: the outcome everything learns from. Money in USDT, `r_multiple` = net/R."""
+    """A virtual position is flat: the outcome everything learns from.
+
+    Money in USDT, `r_multiple` = net/R.
+    """
 
     key_field: ClassVar[str] = "strategy"
 
@@ -92,8 +95,8 @@ class PositionClosed(Event, frozen=True, kw_only=True):
 class ShadowClosed(Event, frozen=True, kw_only=True):
     """The outcome of a refused signal followed in the shadow book; per unit of one lot's notional.
 
-    `net_bp` is of entry notional; `refusal` is the code that refused it, `promotes` whether the guard
-    may count it.
+    `net_bp` is of entry notional; `refusal` is the code that refused it, `promotes` whether the
+    guard may count it.
     """
 
     key_field: ClassVar[str] = "strategy"

@@ -20,7 +20,10 @@ class ReasonCode(StrEnum):
     WARMING_UP = "WARMING_UP", "The strategy or a feature it reads has not seen enough data yet."
     STALE = "STALE", "An input is older than the strategy accepts."
     BOOK_GAP = "BOOK_GAP", "The order book lost updates and is being rebuilt."
-    FUNDING_STALE = "FUNDING_STALE", "The funding rate or its next settlement time is missing or old."
+    FUNDING_STALE = (
+        "FUNDING_STALE",
+        "The funding rate or its next settlement time is missing or old.",
+    )
     SESSION = "SESSION", "The strategy stays out at this time of the day or this near a settlement."
     REGIME = "REGIME", "The strategy does not open positions in the present regime."
     PHASE = "PHASE", "The strategy does not open positions in the present phase."
@@ -45,7 +48,10 @@ class ReasonCode(StrEnum):
     INVALID_SIGNAL = "INVALID_SIGNAL", "The signal is malformed."
     SIGNAL_EXPIRED = "SIGNAL_EXPIRED", "The signal is older than its time to live."
     GROUP_INCOMPLETE = "GROUP_INCOMPLETE", "A leg of the group is missing or was refused."
-    HANDLER_FAILED = "HANDLER_FAILED", "A component failed on this signal and its retries are used up."
+    HANDLER_FAILED = (
+        "HANDLER_FAILED",
+        "A component failed on this signal and its retries are used up.",
+    )
     STRATEGY_INACTIVE = "STRATEGY_INACTIVE", "AutoPilot has not made the strategy active."
     KILL_SWITCH = "KILL_SWITCH", "The kill switch is latched; only the operator re-arms it."
     ENTRIES_HALTED = "ENTRIES_HALTED", "New entries are halted until books and venue agree."
@@ -53,13 +59,25 @@ class ReasonCode(StrEnum):
     RISK_STATE = "RISK_STATE", "The drawdown state allows no such entry."
     DAILY_LOSS = "DAILY_LOSS", "The day's loss limit is reached; entries resume at 00:00 UTC."
     STRATEGY_BLOCKED = "STRATEGY_BLOCKED", "The strategy is blocked for a time after a loss streak."
-    INSTRUMENT_BLOCKED = "INSTRUMENT_BLOCKED", "The instrument is blocked for a time after a price anomaly."
+    INSTRUMENT_BLOCKED = (
+        "INSTRUMENT_BLOCKED",
+        "The instrument is blocked for a time after a price anomaly.",
+    )
     EDGE = "EDGE", "The expected move does not pay the costs."
     NO_REBATE = "NO_REBATE", "The plan lives on a maker rebate that this account does not get."
-    EDGE_UNPROVEN = "EDGE_UNPROVEN", "The strategy has not proven its edge here; it is followed in the shadow book."
+    EDGE_UNPROVEN = (
+        "EDGE_UNPROVEN",
+        "The strategy has not proven its edge here; it is followed in the shadow book.",
+    )
     NO_STOP = "NO_STOP", "The signal has no usable protective stop."
-    POSITION_SIZER_ZERO = "POSITION_SIZER_ZERO", "The affordable size is below the smallest tradable one."
-    POSITION_EXISTS = "POSITION_EXISTS", "The strategy already holds or works a position on this instrument."
+    POSITION_SIZER_ZERO = (
+        "POSITION_SIZER_ZERO",
+        "The affordable size is below the smallest tradable one.",
+    )
+    POSITION_EXISTS = (
+        "POSITION_EXISTS",
+        "The strategy already holds or works a position on this instrument.",
+    )
     CONFLICT = "CONFLICT", "Another strategy has just entered the opposite side."
     NO_BORROW = "NO_BORROW", "Spot of this coin cannot be borrowed to sell short."
     MAX_ORDERS = "MAX_ORDERS", "As many orders are at work as the limit allows."

@@ -52,7 +52,7 @@ class OrderStyle(StrEnum):
 
 
 class Affinity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Regimes, phases and cycles, by value, that a strategy favours or avoids; unlisted is neutral."""
+    """Regimes, phases and cycles, by value, a strategy favours or avoids; unlisted is neutral."""
 
     favoured: tuple[str, ...] = ()
     avoided: tuple[str, ...] = ()
@@ -61,9 +61,10 @@ class Affinity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class StrategyProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The machine-checkable row of a strategy.
 
-    `needs` must be carried by the feed, `optional_needs` may be. `typical_stop_bp` feeds the planner.
-    `directional` strategies are checked for stop >= 2c and first target >= 3c. `cooldown_seconds` is
-    also the starvation bound of its slots. `cluster` names strategies that count as one in caps.
+    `needs` must be carried by the feed, `optional_needs` may be. `typical_stop_bp` feeds the
+    planner. `directional` strategies are checked for stop >= 2c and first target >= 3c.
+    `cooldown_seconds` is also the starvation bound of its slots. `cluster` names strategies that
+    count as one in caps.
     """
 
     strategy: str
@@ -104,10 +105,10 @@ class Signal(Event, frozen=True, kw_only=True):
     """A strategy's wish. Prices are floats: the gate rounds them to the instrument, once.
 
     `limit` is None for MARKET. `scale` 0..1.2 is the relative size, for LEG the notional ratio, for
-    REDUCE the fraction of the position. `ttl_ns` bounds the order's life, `time_stop_ns` the position's.
-    `strength` and `confidence` are 0..1, edge and cost in bp. `group` with `leg` (0-based) and `legs`
-    binds signals that are decided as one; a QUOTE with `legs` 0 pulls the quotes. `release_leg` is the
-    leg whose fills release this one (-1: sent at once).
+    REDUCE the fraction of the position. `ttl_ns` bounds the order's life, `time_stop_ns` the
+    position's. `strength` and `confidence` are 0..1, edge and cost in bp. `group` with `leg`
+    (0-based) and `legs` binds signals that are decided as one; a QUOTE with `legs` 0 pulls the
+    quotes. `release_leg` is the leg whose fills release this one (-1: sent at once).
     """
 
     key_field: ClassVar[str] = "strategy"
@@ -133,5 +134,5 @@ class Signal(Event, frozen=True, kw_only=True):
     legs: int = 1
     release_leg: int = -1
     group_stop_bp: float = 0.0
-    """Loss of the whole group at its stop, in bp of the first leg's notional; 0 without a group stop."""
+    """Loss of the whole group at its stop, in bp of the first leg's notional; 0 without one."""
     reason: str = ""

@@ -137,12 +137,12 @@ PRIORITY: Final[dict[type[Event], Priority]] = {
     **dict.fromkeys(LOW, Priority.LOW),
 }
 
-_UNION: Any = EVENT_TYPES[0]
+_union: Any = EVENT_TYPES[0]
 for _kind in EVENT_TYPES[1:]:
-    _UNION = _UNION | _kind
+    _union = _union | _kind
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="string", order="deterministic")
-_DECODER: Final = msgspec.json.Decoder(_UNION)
+_DECODER: Final = msgspec.json.Decoder(_union)
 
 
 def encode(event: Event) -> bytes:

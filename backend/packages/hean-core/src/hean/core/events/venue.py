@@ -21,7 +21,7 @@ class Liquidity(StrEnum):
 
 
 class FillKind(StrEnum):
-    """Why the venue executed: an order, the account's liquidation, deleveraging, or a cross at one mark."""
+    """Why the venue executed: an order, a liquidation, deleveraging, or a cross at one mark."""
 
     ORDER = "ORDER"
     LIQUIDATION = "LIQUIDATION"
@@ -92,9 +92,11 @@ class OrderExpired(Event, frozen=True, kw_only=True):
 
 
 class OrderFilled(Event, frozen=True, kw_only=True):
-    """An execution. `fee` is in USDT, positive when paid; a spot fee taken in base coin is also in
-    `base_fee`, and `quantity` is then what moved the position (net of it). `filled` and `remaining`
-    are the order's after this fill.
+    """An execution.
+
+    `fee` is in USDT, positive when paid; a spot fee taken in base coin is also in `base_fee`, and
+    `quantity` is then what moved the position (net of it). `filled` and `remaining` are the
+    order's after this fill.
     """
 
     key_field: ClassVar[str] = "strategy"
@@ -116,7 +118,7 @@ class OrderFilled(Event, frozen=True, kw_only=True):
 
 
 class OrderUnknown(Event, frozen=True, kw_only=True):
-    """A command's outcome is not known; the order keeps its exposure and slot until the venue says."""
+    """A command's outcome is not known; the order keeps exposure and slot until the venue says."""
 
     key_field: ClassVar[str] = "strategy"
 
