@@ -76,7 +76,7 @@ def view_state(**changes: object) -> ViewState:
     """Return a picture of a busy run."""
     values: dict[str, object] = {
         "mode": "paper", "feed": "sim", "seed": 7, "state_dir": Path(".hean/paper-sim"),
-        "now_ns": NOON + 95 * MINUTE, "speed": 1.0, "events_per_second": 41.4,
+        "now_ns": NOON + 95 * MINUTE, "speed": 1.0, "events": 41_000,
         "equity": Decimal("299.6273"), "wallet": Decimal("299.4801"),
         "unrealised": Decimal("0.1472"), "drawdown": 0.0012, "day_pnl": -0.3727,
         "risk_state": "NORMAL", "entries_allowed": True, "entries_reason": "", "slots_used": 3,
@@ -90,7 +90,7 @@ def _drawn(state: ViewState, width: int = 100, height: int = 30) -> list[str]:
     console = Console(
         file=io.StringIO(), width=width, height=height, record=True, force_terminal=True
     )
-    console.print(picture(state, width, height))
+    console.print(picture(state, 41.4, width, height))
     return console.export_text().splitlines()
 
 

@@ -6,15 +6,17 @@ Nothing heavy is imported here: the first line must stand before the rest is eve
 from __future__ import annotations
 
 import sys
+from collections import deque
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
     from hean.app.view_state import DecisionLine, ViewState
-    from hean.core.clock import WallClock
 
 _STATUS_EVERY_NS = 10_000_000_000
 _SECOND_NS = 1_000_000_000
 _FIRST_DECISIONS = 5
+_PACE_NS = 5_000_000_000
+_PACE_POINTS = 64
 _SOURCES = {
     "sim": "the built-in simulated market: no account, no network, no real money",
     "bybit": "live public data of Bybit: orders stay on the paper venue",
@@ -58,20 +60,51 @@ class View(Protocol):
         ...
 
 
-def open_view(*, plain: bool, clock: WallClock) -> View:
+def open_view(*, plain: bool) -> View:
     """Return the live view where there is a terminal to draw on, else plain lines."""
+    from hean.core.clock import WallClock
+
+    clock = WallClock()
     if plain or not sys.stdout.isatty():
         return PlainView(clock)
     from hean.app.live_view import LiveView
 
-    return LiveView()
+    return LiveView(clock)
+
+
+class Clock(Protocol):
+    """Tells wall time in ns."""
+
+    def now_ns(self) -> int:
+        """Return the time now."""
+        ...
+
+
+class Pace:
+    """How many events a second come, over the last few seconds of wall time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seen: deque[tuple[int, int]] = deque()
+
+    def of(self, events: int) -> float:
+        """Return the rate now that `events` have come in all."""
+        now = self._clock.now_ns()
+        self._seen.append((now, events))
+        while len(self._seen) > _PACE_POINTS or now - self._seen[0][0] > _PACE_NS:
+            if len(self._seen) <= 2:
+                break
+            self._seen.popleft()
+        then, before = self._seen[0]
+        return 1e9 * (events - before) / (now - then) if now > then else 0.0
 
 
 class PlainView:
     """One line a decision, one status line every 10 s of wall time; no colour, no cursor games."""
 
-    def __init__(self, clock: WallClock, stream: TextIO | None = None) -> None:
+    def __init__(self, clock: Clock, stream: TextIO | None = None) -> None:
         self._clock = clock
+        self._pace = Pace(clock)
         self._stream = sys.stdout if stream is None else stream
         self._status_at: int | None = None
         self._warming_at: int | None = None
@@ -88,10 +121,11 @@ class PlainView:
         for line in self._fresh(state):
             self._line(decision_text(line))
         self._shown = state.decisions_made
+        rate = self._pace.of(state.events)
         now = self._clock.now_ns()
         if self._status_at is None or now >= self._status_at:
             self._status_at = now + _STATUS_EVERY_NS
-            self._line(status_text(state))
+            self._line(status_text(state, rate))
 
     def _fresh(self, state: ViewState) -> tuple[DecisionLine, ...]:
         if self._shown is None:
@@ -124,7 +158,7 @@ def decision_text(line: DecisionLine) -> str:
     )
 
 
-def status_text(state: ViewState) -> str:
+def status_text(state: ViewState, events_per_second: float) -> str:
     """Return the present picture as one line."""
     open_now = len(state.positions)
     allowed = "entries open" if state.entries_allowed else f"no entries: {state.entries_reason}"
@@ -133,7 +167,7 @@ def status_text(state: ViewState) -> str:
         f"today {state.day_pnl:+.2f}, drawdown {100 * state.drawdown:.2f} %, "
         f"{open_now} position{'' if open_now == 1 else 's'}, "
         f"slots {state.slots_used}/{state.slots_max}, {state.risk_state}, {allowed}, "
-        f"{state.events_per_second:,.0f} events/s"
+        f"{events_per_second:,.0f} events/s"
     )
 
 

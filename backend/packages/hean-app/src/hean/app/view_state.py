@@ -12,6 +12,7 @@ from hean.core.events import EquityUpdated, ReasonCode, RiskEnvelope
 
 if TYPE_CHECKING:
     from hean.app.reports.funnel import Decision
+    from hean.app.session import Session
     from hean.main import TradingSystem
     from hean.portfolio import Tally, VirtualPosition
     from hean.strategies import AnyStrategy
@@ -69,7 +70,10 @@ class DecisionLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ViewState(msgspec.Struct, frozen=True, kw_only=True):
-    """One picture of a run. Money in USDT, drawdown a fraction; `speed` None is as fast as it goes."""
+    """One picture of a run. Money in USDT, drawdown a fraction; `speed` None is as fast as it goes.
+
+    `events` counts what this process has taken from the feed.
+    """
 
     mode: str
     feed: str
@@ -77,7 +81,7 @@ class ViewState(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: Path
     now_ns: int
     speed: float | None
-    events_per_second: float
+    events: int
     equity: Decimal
     wallet: Decimal
     unrealised: Decimal
@@ -94,10 +98,9 @@ class ViewState(msgspec.Struct, frozen=True, kw_only=True):
     decisions_made: int
 
 
-def build_state(
-    system: TradingSystem, *, state_dir: Path, speed: float | None, events_per_second: float
-) -> ViewState:
-    """Return the present picture of a system; reads only what its parts show in public."""
+def build_state(session: Session, *, directory: Path, speed: float | None) -> ViewState:
+    """Return the present picture of a run; reads only what its parts show in public."""
+    system = session.system
     funnel, ledger = system.funnel, system.portfolio.ledger
     equity, envelope = funnel.equity, funnel.envelope
     wallet = ledger.wallet
@@ -105,10 +108,10 @@ def build_state(
         mode=system.mode,
         feed=system.description.name,
         seed=system.settings.random_seed,
-        state_dir=state_dir,
+        state_dir=directory,
         now_ns=system.agenda.now,
         speed=speed,
-        events_per_second=events_per_second,
+        events=session.feed_events,
         equity=wallet if equity is None else equity.equity,
         wallet=wallet,
         unrealised=_ZERO if equity is None else equity.unrealised,
