@@ -64,7 +64,7 @@ class ScalpingSettings(StrategySection):
     vpin_limit: float = tunable(HF_SCALPING, "vpin_limit", 0.7)
     """Percentile of flow toxicity above which it stays out, 0.5 to 0.9."""
     micro_share: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Share of the weighted mid's distance from mid that is believed, for want of a fitted table."""
+    """Share of the weighted mid's distance from mid that is believed; no table is fitted."""
     spread_limit: float = Field(default=1.5, ge=1.0, le=5.0)
     """Widest spread in units of its own average."""
     hold_seconds: float = Field(default=60.0, ge=10.0, le=60.0)
@@ -226,6 +226,8 @@ def _manage(
     noise = section.entry_noise * desk.noise_bp
     if desk.forecast * holding.sign <= -noise:
         return leave(state, desk, now, "forecast reversed", style=OrderStyle.LIMIT_IOC)
+    if desk.exit is not None and _beyond_stop(desk, quote):
+        return leave(state, desk, now, "stop", style=OrderStyle.LIMIT_IOC)
     near = quote.ask if holding.sign > 0 else quote.bid
     if holding.targets and (near - holding.targets[0]) * holding.sign >= 0.0:
         return _leave_passively(state, desk, now, "target", 3 * SECOND_NS)
@@ -233,6 +235,14 @@ def _manage(
         rest = int((section.last_seconds - 10.0) * SECOND_NS) - held
         return _leave_passively(state, desk, now, "time", rest)
     return guard_stop(state, desk, now, 2 * SECOND_NS)
+
+
+def _beyond_stop(desk: ScalpingDesk, quote: Quote) -> bool:
+    """Whether price is beyond the stop: a resting exit has taken the venue's own away."""
+    holding = desk.holding
+    if holding is None or holding.stop is None:
+        return False
+    return (mid(quote) - holding.stop) * holding.sign <= 0.0
 
 
 def _leave_passively(
@@ -293,7 +303,7 @@ def _gates(state: ScalpingState, desk: ScalpingDesk, quote: Quote, now: int) -> 
 def _conditions(
     desk: ScalpingDesk, frame: Frame, quote: Quote, sign: int, section: ScalpingSettings
 ) -> _Refusal | None:
-    """The strategy's own layers: spread, toxicity, and where the move would go."""
+    """Judge spread, toxicity, and where the move would go."""
     features, spread = frame.features, spread_bp(quote)
     widest = section.spread_limit * features.spread_mean_bp
     if not spread <= widest:
@@ -316,7 +326,7 @@ def _plan(
     rules, features = desk.specification, frame.features
     cost = round_trip_bp(rules, spread, maker_entry=True, maker_exit=True)
     taking = round_trip_bp(rules, spread, maker_entry=False, maker_exit=False)
-    takes = forecast >= section.entry_noise * max(taking, spread)
+    takes = forecast >= 1.5 * taking
     price = touch(quote, sign, passive=not takes)
     minute = 1e4 * features.sigma_fast * sqrt(60.0)
     target = max(1.2 * minute, 3.0 * (taking if takes else cost), spread)

@@ -5,13 +5,19 @@ from __future__ import annotations
 from pydantic import Field
 
 from hean.config import Section
+from hean.strategies.funding_desk import FundingSettings
+from hean.strategies.hf_scalping import ScalpingSettings
 from hean.strategies.momentum_trader import MomentumSettings
 
 
 class StrategiesSettings(Section):
     """`STRATEGIES__...`: what each strategy may be told, and the tunables of foreign ones."""
 
+    hf_scalping: ScalpingSettings = ScalpingSettings()
+    """HFScalping."""
     momentum_trader: MomentumSettings = MomentumSettings()
     """MomentumTrader."""
+    funding_harvester: FundingSettings = FundingSettings()
+    """FundingHarvester."""
     others: dict[str, dict[str, str | float | bool]] = Field(default_factory=dict)
     """Settings of strategies from other packages, as JSON: name, then field, then value."""
