@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
 
 from hean.core.instruments import ZERO
-from hean.portfolio.positions import EXACT, Tally
+from hean.portfolio.positions import EXACT, InstrumentBook, Tally
 
 
 class Accounts(msgspec.Struct, kw_only=True):
@@ -64,3 +65,31 @@ class Accounts(msgspec.Struct, kw_only=True):
         self.wallet = EXACT.add(self.wallet, amount)
         self.suspense = EXACT.subtract(self.suspense, charged)
         self.rounding = EXACT.add(self.rounding, EXACT.subtract(amount, charged))
+
+
+def totals_of(books: Mapping[str, InstrumentBook]) -> dict[str, Tally]:
+    """Return realised, fees and funding per strategy over all instruments, by name."""
+    found: dict[str, Tally] = {}
+    for book in books.values():
+        for name, one in book.tallies.items():
+            total = found.setdefault(name, Tally())
+            total.realised = EXACT.add(total.realised, one.realised)
+            total.fees = EXACT.add(total.fees, one.fees)
+            total.funding = EXACT.add(total.funding, one.funding)
+    return dict(sorted(found.items()))
+
+
+def balances_of(accounts: Accounts, books: Mapping[str, InstrumentBook]) -> dict[str, Decimal]:
+    """Return every account's balance, debits positive; they sum to zero."""
+    found = {
+        "wallet": accounts.wallet,
+        "suspense": accounts.suspense,
+        "capital": -accounts.capital,
+        "rounding": -accounts.rounding,
+    }
+    for book in books.values():
+        for name, one in book.tallies.items():
+            found[f"realised:{name}:{book.instrument}"] = -one.realised
+            found[f"fee:{name}:{book.instrument}"] = one.fees
+            found[f"funding:{name}:{book.instrument}"] = -one.funding
+    return found

@@ -34,7 +34,7 @@ from hean.core.instruments import ZERO, decimal_of
 from hean.core.market_view import MarketView
 from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
-from hean.portfolio.accounts import Accounts
+from hean.portfolio.accounts import Accounts, balances_of, totals_of
 from hean.portfolio.funding import charge, charge_late, find_stamp, receive, stamp_of
 from hean.portfolio.positions import (
     EXACT,
@@ -135,30 +135,11 @@ class Ledger:
 
     def totals(self) -> dict[str, Tally]:
         """Return realised, fees and funding per strategy, by name."""
-        found: dict[str, Tally] = {}
-        for book in self.books.values():
-            for name, one in book.tallies.items():
-                total = found.setdefault(name, Tally())
-                total.realised = EXACT.add(total.realised, one.realised)
-                total.fees = EXACT.add(total.fees, one.fees)
-                total.funding = EXACT.add(total.funding, one.funding)
-        return dict(sorted(found.items()))
+        return totals_of(self.books)
 
     def balances(self) -> dict[str, Decimal]:
         """Return every account's balance; they sum to zero, always."""
-        accounts = self.accounts
-        found = {
-            "wallet": accounts.wallet,
-            "suspense": accounts.suspense,
-            "capital": -accounts.capital,
-            "rounding": -accounts.rounding,
-        }
-        for book in self.books.values():
-            for name, one in book.tallies.items():
-                found[f"realised:{name}:{book.instrument}"] = -one.realised
-                found[f"fee:{name}:{book.instrument}"] = one.fees
-                found[f"funding:{name}:{book.instrument}"] = -one.funding
-        return found
+        return balances_of(self.accounts, self.books)
 
     def adopt(self, instrument: str, quantity: Decimal, price: Decimal) -> None:
         """Take a position nobody here opened into the books, as `EXTERNAL`, at its entry."""
