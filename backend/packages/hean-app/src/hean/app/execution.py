@@ -59,10 +59,12 @@ _LEG = "leg:"
 
 
 class _State(msgspec.Struct, frozen=True):
-    orders: dict[str, WorkOrder]
-    legs: dict[str, HeldLeg]
-    closes: dict[str, HeldClose]
-    stops: dict[str, RestingStop]
+    """Pairs, not dicts: their order is part of the state."""
+
+    orders: list[tuple[str, WorkOrder]]
+    legs: list[tuple[str, HeldLeg]]
+    closes: list[tuple[str, HeldClose]]
+    stops: list[tuple[str, RestingStop]]
     instruments: dict[str, Instrument]
 
 
@@ -353,14 +355,20 @@ class Execution:
 
     def snapshot(self) -> bytes:
         """Return what was sent, what is held and which stops rest."""
-        state = _State(self.orders, self.legs, self.closes, self.stops.resting, self._instruments)
+        state = _State(
+            list(self.orders.items()),
+            list(self.legs.items()),
+            list(self.closes.items()),
+            list(self.stops.resting.items()),
+            self._instruments,
+        )
         return pack(self.name, 1, state)
 
     def restore(self, state: bytes) -> None:
         """Take over a snapshot; what it holds as sent is not sent again."""
         found = unpack(state, self.name, 1, _State)
-        self.orders = found.orders
-        self.legs = found.legs
-        self.closes = found.closes
-        self.stops.resting = found.stops
+        self.orders = dict(found.orders)
+        self.legs = dict(found.legs)
+        self.closes = dict(found.closes)
+        self.stops.resting = dict(found.stops)
         self._instruments = found.instruments

@@ -97,16 +97,17 @@ def reserve_of(
 
 def short_of_funds(
     order: PaperOrder,
+    wanted: Decimal,
     instrument: Instrument,
     price: Decimal,
     account: MarginAccount,
     reserve: Reserve,
     marks: Marks,
 ) -> Refusal | None:
-    """Return a refusal when the account cannot carry what the order would open at `price`."""
+    """Return a refusal when the account cannot carry `wanted` of an order at `price`."""
     if instrument.is_spot:
-        return _short_of_coins(order, instrument, price, account, reserve, marks)
-    opened = account.opens(instrument.id, order.side, order.quantity)
+        return _short_of_coins(order, wanted, instrument, price, account, reserve, marks)
+    opened = account.opens(instrument.id, order.side, wanted)
     if opened <= 0:
         return None
     needed = _margin_for(instrument, opened, price, account)
@@ -141,6 +142,7 @@ def _margin_for(
 
 def _short_of_coins(
     order: PaperOrder,
+    wanted: Decimal,
     instrument: Instrument,
     price: Decimal,
     account: MarginAccount,
@@ -148,19 +150,19 @@ def _short_of_coins(
     marks: Marks,
 ) -> Refusal | None:
     if order.side is Side.BUY:
-        cost = MONEY.multiply(order.quantity, price)
+        cost = MONEY.multiply(wanted, price)
         refusal = _unless(cost, account.wallet - reserve.cash, SPOT_BALANCE)
         if refusal is not None or account.net(instrument.id) < 0:
             return refusal
-        counts = account.value_share(instrument.id, order.quantity)
+        counts = account.value_share(instrument.id, wanted)
         margin_lost = cost - MONEY.multiply(cost, counts)
         return _unless(margin_lost, _available(account, reserve, marks), SPOT_BALANCE)
     owned = max(ZERO, account.net(instrument.id) - reserve.coins)
-    borrowed = order.quantity - owned
+    borrowed = wanted - owned
     if borrowed <= 0:
         return None
     if not instrument.borrowable:
-        return Refusal(SPOT_BALANCE, f"{owned} {instrument.base} owned, {order.quantity} to sell")
+        return Refusal(SPOT_BALANCE, f"{owned} {instrument.base} owned, {wanted} to sell")
     needed = _margin_for(instrument, borrowed, price, account)
     return _unless(needed, _available(account, reserve, marks), SPOT_BALANCE)
 

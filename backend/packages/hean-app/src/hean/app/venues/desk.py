@@ -34,7 +34,7 @@ from hean.core.market_view import MarketView
 from hean.core.timers import Agenda
 
 _REMEMBERED_IDS = 4096
-"""How many client order ids are remembered against resends; older ones are long settled."""
+"""At least so many client order ids are remembered against resends, at most twice as many."""
 _OPEN = (float("-inf"), float("inf"))
 
 
@@ -65,7 +65,7 @@ class Desk:
         self.watches: dict[str, Watch] = {}
         self.consumed: dict[str, Consumed] = {}
         self.gaps: dict[str, int] = {}
-        self.seen: dict[str, None] = {}
+        self.seen: list[dict[str, None]] = [{}, {}]
         self.orders = 0
         self.treasury = Treasury(
             agenda=agenda,
@@ -80,7 +80,8 @@ class Desk:
 
     def admit(self, request: OrderRequest) -> None:
         """Take an order that has arrived: refuse it, rest it, or execute it."""
-        if request.client_order_id in self.seen:
+        newer, older = self.seen
+        if request.client_order_id in newer or request.client_order_id in older:
             return
         self._remember(request.client_order_id)
         instrument = self._view.instruments.get(request.instrument)
@@ -151,7 +152,8 @@ class Desk:
 
     def _refuse(self, order: PaperOrder, instrument: Instrument, market: Market) -> Refusal | None:
         self.account.learn(instrument)
-        if (order.closing or order.reduce_only) and self.permitted(order, instrument) <= 0:
+        wanted = self.permitted(order, instrument)
+        if wanted <= 0:
             return Refusal(admission.REDUCE_ONLY, "there is no position that the order reduces")
         price = order.price
         if price is None:
@@ -168,7 +170,7 @@ class Desk:
             return small
         reserve = self._reserve(instrument.id)
         return admission.short_of_funds(
-            order, instrument, price, self.account, reserve, self.treasury.mark
+            order, wanted, instrument, price, self.account, reserve, self.treasury.mark
         )
 
     def _reserve(self, coin: str) -> admission.Reserve:
@@ -307,6 +309,7 @@ class Desk:
                 yield from watch.stops.values()
 
     def _remember(self, client_order_id: str) -> None:
-        self.seen[client_order_id] = None
-        if len(self.seen) > _REMEMBERED_IDS:
-            del self.seen[next(iter(self.seen))]
+        newer = self.seen[0]
+        newer[client_order_id] = None
+        if len(newer) >= _REMEMBERED_IDS:
+            self.seen = [{}, newer]

@@ -49,7 +49,7 @@ class Margin(NamedTuple):
 
 class _State(msgspec.Struct, frozen=True):
     wallet: Decimal
-    holdings: dict[str, Holding]
+    holdings: list[tuple[str, Holding]]
     instruments: dict[str, Instrument]
 
 
@@ -169,13 +169,13 @@ class MarginAccount:
 
     def snapshot(self) -> bytes:
         """Return wallet, holdings and the rules of what is held."""
-        return pack(self.name, 1, _State(self.wallet, self.holdings, self._instruments))
+        return pack(self.name, 1, _State(self.wallet, list(self.holdings.items()), self._instruments))
 
     def restore(self, state: bytes) -> None:
         """Take over a snapshot."""
         found = unpack(state, self.name, 1, _State)
         self.wallet = found.wallet
-        self.holdings = found.holdings
+        self.holdings = dict(found.holdings)
         self._instruments = {}
         for instrument in found.instruments.values():
             self.learn(instrument)

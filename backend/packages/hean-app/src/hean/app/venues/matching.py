@@ -32,10 +32,10 @@ class Consumed(msgspec.Struct):
     """What we took from one image of an instrument's book: quantity by tick count."""
 
     stamp: tuple[int | float, ...] = ()
-    bids: dict[int, Decimal] = msgspec.field(default_factory=dict[int, Decimal])
-    asks: dict[int, Decimal] = msgspec.field(default_factory=dict[int, Decimal])
+    bids: dict[str, Decimal] = msgspec.field(default_factory=dict[str, Decimal])
+    asks: dict[str, Decimal] = msgspec.field(default_factory=dict[str, Decimal])
 
-    def of(self, side: Side, stamp: tuple[int | float, ...]) -> dict[int, Decimal]:
+    def of(self, side: Side, stamp: tuple[int | float, ...]) -> dict[str, Decimal]:
         """Return what a taker on `side` took from the image `stamp`; another image forgets it."""
         if stamp != self.stamp:
             self.stamp, self.bids, self.asks = stamp, {}, {}
@@ -175,7 +175,7 @@ class TouchFills:
         sizes = (quote.bid_size, quote.ask_size)
         stamp = (quote.ts_init, quote.ts_event, quote.bid, quote.ask, *sizes)
         taken = market.consumed.of(side, stamp)
-        ticks = instrument.ticks_of(price)
+        ticks = str(instrument.ticks_of(price))
         before = taken.get(ticks, ZERO)
         here = min(quantity, max(ZERO, instrument.quantity(size) - before))
         found: list[Execution] = []
@@ -214,7 +214,7 @@ class DepthFills:
             price = instrument.price(level)
             if left <= 0 or not is_within(side, price, limit):
                 break
-            ticks = instrument.ticks_of(level)
+            ticks = str(instrument.ticks_of(level))
             before = taken.get(ticks, ZERO)
             here = min(left, max(ZERO, instrument.quantity(size) - before))
             if here > 0:

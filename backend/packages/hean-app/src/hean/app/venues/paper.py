@@ -63,10 +63,10 @@ class _Transit(msgspec.Struct, frozen=True):
 
 class _State(msgspec.Struct, frozen=True):
     account: bytes
-    watches: dict[str, Watch]
+    watches: list[tuple[str, Watch]]
     consumed: dict[str, Consumed]
     gaps: dict[str, int]
-    seen: list[str]
+    seen: list[dict[str, None]]
     orders: int
     fills: int
     newest_due: int
@@ -175,6 +175,11 @@ class PaperVenue:
         """
         return self._desk.holdings(self._reporter.settled_at())
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The instruments whose ticks are looked at: those with an order, stop or position."""
+        return tuple(self._watches)
+
     def wallet(self) -> WalletUpdated:
         """Return the account's money now, as the start-up dispatch reports it."""
         return self._desk.wallet_update(self._reporter.settled_at())
@@ -243,10 +248,10 @@ class PaperVenue:
         desk = self._desk
         state = _State(
             account=desk.account.snapshot(),
-            watches=desk.watches,
+            watches=list(desk.watches.items()),
             consumed=desk.consumed,
             gaps=desk.gaps,
-            seen=list(desk.seen),
+            seen=desk.seen,
             orders=desk.orders,
             fills=self._reporter.fills,
             newest_due=self._reporter.newest_due,
@@ -261,10 +266,12 @@ class PaperVenue:
         desk = self._desk
         desk.account.restore(found.account)
         desk.watches.clear()
-        desk.watches.update(found.watches)
+        for name, watch in found.watches:
+            watch.in_order()
+            desk.watches[name] = watch
         desk.consumed = found.consumed
         desk.gaps = found.gaps
-        desk.seen = dict.fromkeys(found.seen)
+        desk.seen = found.seen
         desk.orders = found.orders
         self._reporter.fills = found.fills
         self._reporter.newest_due = found.newest_due

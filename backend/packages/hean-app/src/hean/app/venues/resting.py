@@ -149,6 +149,11 @@ class Watch(msgspec.Struct):
                 high = min(high, stop.level)
         self.low, self.high = low, high
 
+    def in_order(self) -> None:
+        """Put orders into the order they came in, as a snapshot does not keep it."""
+        self.limits = _by_number(self.limits)
+        self.stops = _by_number(self.stops)
+
     @property
     def is_idle(self) -> bool:
         """Whether nothing rests and no position is guarded."""
@@ -181,3 +186,7 @@ def displayed_at(order: PaperOrder, market: Market, half_tick: float) -> float |
     if nearer > half_tick:
         return 0.0
     return size if nearer > -half_tick else None
+
+
+def _by_number(orders: dict[str, PaperOrder]) -> dict[str, PaperOrder]:
+    return dict(sorted(orders.items(), key=lambda one: one[1].number))
