@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import os
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import msgspec
-import pyarrow.parquet as pq
 import pytest
 
 from hean.core.features import TradeBars, WholeBar
@@ -69,11 +70,12 @@ def test_trades_rebuild_the_exchange_bars_exactly() -> None:
             folder / "nkaz001_hftbacktest" / "binance_spot_btcusdt_20240808.gz"
         )
     }
-    table = pq.read_table(  # pyright: ignore[reportUnknownMemberType]
+    parquet: Any = import_module("pyarrow.parquet")
+    table = parquet.read_table(
         folder / "mintanam_ftrade" / "binance_spot_BTCUSDT_1m.parquet",
         filters=[("ts_ms", ">=", FIRST), ("ts_ms", "<", FIRST + 5 * MINUTE_MS)],
     )
-    published = table.to_pylist()
+    published: list[dict[str, Any]] = table.to_pylist()
     assert [row["ts_ms"] for row in published] == [FIRST + MINUTE_MS * place for place in range(5)]
     for row in published:
         bar = built[row["ts_ms"]]

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from hean.core.bus import Stage
 from hean.core.events import (
@@ -60,7 +62,7 @@ def pipeline_of(made: MiniSystem) -> FeaturePipeline:
 
 def ticks(seed: int, seconds: int, *, instrument: str = BTC) -> Iterator[Event]:
     """Yield a seeded session with quotes, books, trades, marks, funding, silence and a gap."""
-    chance = random.Random(seed)  # det-ok: seeded test data
+    chance = random.Random(seed)
     mid = 600_000
     for second in range(seconds):
         now = START + second * SECOND
@@ -259,3 +261,29 @@ def test_regime_changes_survive_the_wire() -> None:
     made.take(*ticks(3, 3700))
     found = made.of(RegimeChanged)[0]
     assert decode(encode(found)) == found
+
+
+def test_a_new_tick_size_starts_the_instrument_anew() -> None:
+    """Frames after a change of the tick count in new ticks and carry nothing over."""
+    made = system(Frame)
+    made.take(quote(60_000.0, 60_000.1, at=START + 1))
+    made.advance(2.0)
+    finer = replace(btc_perpetual(), tick_size=Decimal("0.01"))
+    made.take(instrument_updated(finer, at=made.now))
+    made.take(quote(60_000.0, 60_000.1, at=made.now + 1))
+    made.advance(2.0)
+    first, last = made.of(Frame)[0], made.of(Frame)[-1]
+    assert (first.ask, last.ask) == (600_001, 6_000_010)
+    assert (last.return_e9, last.ofi) == (0, 0)
+
+
+def test_a_late_subscriber_turns_bars_into_frames() -> None:
+    """An instrument followed for bars alone is followed in full once frames are asked for."""
+    made = system(Bar)
+    made.take(quote(at=START + 1))
+    made.advance(2.0)
+    assert not made.of(Frame)
+    made.bus.subscribe(Frame, ignore, stage=Stage.STRATEGIES, owner="late", key=BTC)
+    made.take(instrument_updated(btc_perpetual(), at=made.now))
+    made.advance(2.0)
+    assert len(made.of(Frame)) == 2

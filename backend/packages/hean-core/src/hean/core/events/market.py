@@ -255,7 +255,7 @@ class FrameFeatures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     beta_5: float = NOT_READY
     beta_15: float = NOT_READY
     beta_30: float = NOT_READY
-    """Forecasting slopes: bp of the next h seconds per unit of past OFI."""
+    """Forecasting slopes: bp of the next h seconds per unit of `ofi_5` before them."""
     half_life: float = NOT_READY
     """Half-life of the mid's mean reversion in seconds; infinite when there is none."""
     entropy: float = NOT_READY

@@ -74,7 +74,10 @@ def _flow(columns: dict[str, Integers], tick: float) -> dict[str, Floats]:
     warm = int(DEPTH_HALF_LIFE)
     buys, sells = columns["buy_lots"], columns["sell_lots"]
     depth = after(ewma_batch(columns["top_lots"] * 0.5, DEPTH_HALF_LIFE)[0], warm)
-    result: dict[str, Floats] = {"depth_mean": depth, "depth_5": columns["depth_lots"] * 1.0}
+    result: dict[str, Floats] = {
+        "depth_mean": depth,
+        "depth_5": columns["depth_lots"].astype(np.float64),
+    }
     result["depth_5_mean"] = after(ewma_batch(columns["depth_lots"], DEPTH_HALF_LIFE)[0], warm)
     for n in OFI_WINDOWS:
         result[f"ofi_{n}"] = rolling_sum_batch(columns["ofi"], n) / depth

@@ -8,7 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from hean.core.features.book import IMBALANCE_BUCKETS, MicroPriceTable
-from hean.core.features.columns import Integers
+from hean.core.features.columns import Floats, Integers
+
+RIDGE = 1e-9
+"""Added to the diagonal, so that states that never saw the mid move can be inverted."""
 
 
 def fit_micro_price(
@@ -35,12 +38,19 @@ def fit_micro_price(
         np.add.at(leave, (places[:-1][~still], places[1:][~still]), 1.0)
         np.add.at(gain, places[:-1][~still], moves[~still])
     total = np.maximum(stay.sum(axis=1) + leave.sum(axis=1), 1.0)[:, None]
-    inverse = np.linalg.pinv(np.eye(states) - stay / total)
-    first = inverse @ (gain[:, None] / total)
-    arrive = inverse @ (leave / total)
-    result, step = first.copy(), first
+    inverse = _inverse(np.eye(states) * (1.0 + RIDGE) - stay / total)
+    step = np.dot(inverse, gain[:, None] / total)
+    arrive = np.dot(inverse, leave / total)
+    result = np.copy(step)
     for _ in range(20):
-        step = arrive @ step
-        result = result + step
-    rounded = np.round(result.reshape(IMBALANCE_BUCKETS, 3), 9).tolist()
-    return MicroPriceTable(version=version, corrections=tuple(tuple(one) for one in rounded))
+        step = np.dot(arrive, step)
+        result = np.add(result, step)
+    rounded: list[float] = np.round(result.ravel(), 9).tolist()
+    corrections = tuple(
+        (rounded[at], rounded[at + 1], rounded[at + 2]) for at in range(0, states, 3)
+    )
+    return MicroPriceTable(version=version, corrections=corrections)
+
+
+def _inverse(matrix: Floats) -> Floats:
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)

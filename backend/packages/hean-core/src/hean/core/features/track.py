@@ -54,7 +54,6 @@ class TrackState(msgspec.Struct):
     regime: RegimeMachine
     phase: PhaseMachine
     boundary: int = 0
-    is_announced: bool = False
 
 
 class Track:
@@ -272,7 +271,6 @@ class Track:
         phase_confidence = phase.confidence(heat) if heat is not _UNKNOWN_PHASE else 0.0
         if state.features.volatility.histogram.total < WEEK_SECONDS:
             phase_confidence *= 0.5
-        state.is_announced = True
         self._bus.publish(
             RegimeChanged(
                 ts_event=self._agenda.now,
