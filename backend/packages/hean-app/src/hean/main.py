@@ -24,7 +24,7 @@ from hean.core.features.pipeline import FeaturePipeline
 from hean.core.ids import digest_of
 from hean.core.inflight_tracker import InFlightTracker
 from hean.core.journal import Journal, JournalRecorder
-from hean.core.kernel import Kernel
+from hean.core.kernel import SECOND_NS, Kernel
 from hean.core.market_view import MarketView
 from hean.core.timers import Agenda
 from hean.portfolio import build_portfolio
@@ -86,8 +86,11 @@ class TradingSystem:
             view=view,
             section=settings.venue,
             initial_wallet=settings.initial_capital,
+            leverage=Decimal(str(settings.max_leverage)),
         )
-        self.features = FeaturePipeline(bus=bus, agenda=agenda, view=view)
+        self.features = FeaturePipeline(
+            bus=bus, agenda=agenda, view=view, has_ticks=self.description.ticks_from is not None
+        )
         self.tracker = InFlightTracker(
             bus=bus, agenda=agenda, settings=settings, max_positions=settings.risk.max_positions
         )
@@ -105,7 +108,12 @@ class TradingSystem:
         )
         self.strategies = (strategies or TradingSystem._shipped_strategies)(self)
         self.execution = Execution(bus=bus, agenda=agenda, venue=self.venue)
-        self.reconciliation = Reconciliation(bus=bus, agenda=agenda, venue=self.venue)
+        self.reconciliation = Reconciliation(
+            bus=bus,
+            agenda=agenda,
+            venue=self.venue,
+            interval_ns=settings.portfolio.reconcile_interval_seconds * SECOND_NS,
+        )
         self.funnel = Funnel()
 
     def _shipped_strategies(self) -> StrategySet:
