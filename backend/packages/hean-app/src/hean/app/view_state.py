@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from hean.app.reports.funnel import Decision
     from hean.app.session import Session
     from hean.main import TradingSystem
-    from hean.portfolio import Tally, VirtualPosition
-    from hean.strategies import AnyStrategy
+    from hean.portfolio.positions import Tally, VirtualPosition
+    from hean.strategies.registry import AnyStrategy
 
 _ZERO = Decimal(0)
 _RANK = (
