@@ -12,8 +12,10 @@ from hean.core.testing import SECOND, profile
 _TTL = 30 * SECOND
 
 
-def _timed(name: str, frequency: FrequencyClass, cooldown: float, hold: float) -> StrategyProfile:
-    found = profile(name, frequency=frequency, cooldown=cooldown)
+def _timed(
+    name: str, frequency: FrequencyClass, cooldown: float, hold: float, legs: int = 1
+) -> StrategyProfile:
+    found = profile(name, frequency=frequency, cooldown=cooldown, legs=legs)
     return replace(found, time_stop_seconds=hold)
 
 
@@ -70,6 +72,32 @@ def test_medium_strategies_lose_at_most_half_the_slots() -> None:
     assert policy.kept_against("slow0", {}, 0) == 0
 
 
+def test_claimants_that_do_not_fit_are_served_in_turn() -> None:
+    """With more claims than slots the oldest need leave nothing, the next leave the oldest's."""
+    slow = [_timed(f"slow{n}", FrequencyClass.LOW, 1800.0, 60.0) for n in range(3)]
+    policy = _policy(*slow, maximum=2)
+    for number, one in enumerate(slow):
+        policy.refused(one.strategy, number)
+    assert [policy.kept_against(one.strategy, {}, 5) for one in slow] == [0, 1, 2]
+
+
+def test_a_newcomer_leaves_an_open_claim_its_room() -> None:
+    """A slow strategy without a claim waits for its own share instead of taking a claimed one."""
+    slow = [_timed(f"slow{n}", FrequencyClass.LOW, 1800.0, 60.0) for n in range(2)]
+    policy = _policy(*slow, maximum=2)
+    policy.refused("slow0", 0)
+    assert policy.kept_against("slow1", {}, 1) == 1
+    assert policy.kept_against("slow0", {}, 1) == 0
+
+
+def test_beyond_its_share_a_slow_strategy_is_like_any_other() -> None:
+    """A second slot of a strategy with one leg may not come out of another's share."""
+    policy = _policy(_SLOW, _timed("other", FrequencyClass.LOW, 1800.0, 86400.0))
+    assert policy.kept_against("other", {}, 0) == 0
+    assert policy.kept_against("other", {}, 0, 2) == 1
+    assert policy.kept_against("other", {"other": 1}, 0) == 1
+
+
 def test_the_policy_resumes_where_it_was() -> None:
     """State taken from one policy makes another answer alike."""
     policy = _policy(_SLOW, _FAST)
@@ -81,17 +109,31 @@ def test_the_policy_resumes_where_it_was() -> None:
     assert other.waiting({}) == ["slow"]
 
 
+_SLOWS = st.lists(
+    st.tuples(st.sampled_from([60.0, 600.0, 2500.0, 9000.0]), st.integers(1, 2)),
+    min_size=1,
+    max_size=3,
+)
 _FASTS = st.lists(st.sampled_from([40.0, 300.0, 900.0, 7200.0]), min_size=1, max_size=4)
 _STEPS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 120)), min_size=20, max_size=120)
 
 
-@hypothesis_settings(max_examples=150, deadline=None)
-@given(holds=_FASTS, steps=_STEPS, maximum=st.integers(2, 4))
+@hypothesis_settings(max_examples=300, deadline=None)
+@given(holds=_FASTS, slows=_SLOWS, steps=_STEPS, spare=st.integers(0, 2))
 def test_no_slow_strategy_starves(
-    holds: list[float], steps: list[tuple[int, int]], maximum: int
+    holds: list[float],
+    slows: list[tuple[float, int]],
+    steps: list[tuple[int, int]],
+    spare: int,
 ) -> None:
     """However fast ones crowd in, a slow one waits at most a cooldown after its first refusal."""
-    slow = [_timed(f"slow{n}", FrequencyClass.LOW, 1800.0 * (n + 1), 600.0) for n in range(2)]
+    slow = [
+        _timed(f"slow{n}", FrequencyClass.LOW, 1800.0 * (n + 1), hold, legs)
+        for n, (hold, legs) in enumerate(slows)
+    ]
+    maximum = spare
+    for one in slow:
+        maximum += one.legs
     fast = [_timed(f"fast{n}", FrequencyClass.HIGH, 1.0, hold) for n, hold in enumerate(holds)]
     policy = _policy(*slow, *fast, maximum=maximum)
     now = 0
@@ -108,12 +150,12 @@ def test_no_slow_strategy_starves(
                 counts[holder] = counts.get(holder, 0) + 1
             if one.frequency is FrequencyClass.LOW and counts.get(name, 0):
                 continue
-            kept = policy.kept_against(name, counts, now)
-            if len(held) + 1 + kept <= maximum:
+            kept = policy.kept_against(name, counts, now, one.legs)
+            if len(held) + one.legs + kept <= maximum:
                 policy.granted(name)
                 first_refusal.pop(name, None)
                 until = now + _TTL + round(one.time_stop_seconds * SECOND)
-                held.append((name, until))
+                held.extend([(name, until)] * one.legs)
             else:
                 waits = policy.has_claim(name, now)
                 policy.refused(name, now)

@@ -204,7 +204,7 @@ class InFlightTracker:
         number = len(self._slots) + len(taken)
         if number > self._policy.maximum:
             return self._refuse(ReasonCode.MAX_POSITIONS, strategy, number, 0, now)
-        kept = self._policy.kept_against(strategy, self._held, now)
+        kept = self._policy.kept_against(strategy, self._held, now, len(taken))
         if number + kept > self._policy.maximum:
             return self._refuse(ReasonCode.SLOT_FAIRNESS, strategy, number, kept, now)
         return None

@@ -1,13 +1,16 @@
 """Who gets a scarce slot: slow strategies keep room, fast ones may borrow it and give it back.
 
-Each LOW strategy has as many slots kept for it as its profile has legs, less those it holds. A
-kept slot is lent to whoever gives it back in time: whose time stop, plus the TTL of a reservation,
-is not above the LOW strategy's cooldown. A refused LOW strategy opens a claim; while it lasts
-nothing of its share is lent, and what is on loan is not renewed beyond its time stop.
+Each LOW strategy has a share: as many slots as its profile has legs. What it does not hold of it is
+kept, and lent to whoever gives it back in time: whose time stop, plus the TTL of a reservation, is
+not above the shortest cooldown of all LOW strategies. A refused LOW strategy opens a claim; while
+it lasts nothing of that share is lent, and what a HIGH strategy has on loan is not renewed beyond
+its time stop. Claims are served in the order in which they were opened.
 
 The starvation bound: if the shares fit into the maximum and holders keep their time stops, a LOW
-strategy within its share is never refused later than one cooldown after its first refusal.
-Against MEDIUM strategies that cannot give back in time at most half of all slots are kept.
+strategy within its share is never refused later than one cooldown after its first refusal. For by
+then all earlier loans are back; who holds longer was granted only what left every share free;
+and every later grant left the claim free, or went to an older claim out of that one's own share.
+MEDIUM strategies that cannot give back in time find at most half of all slots kept against them.
 """
 
 from __future__ import annotations
@@ -57,6 +60,7 @@ class SlotPolicy:
         self._standings: dict[str, Standing] = {}
         self._claims: dict[str, Claim] = {}
         self._slow: tuple[tuple[str, Standing], ...] = ()
+        self._shortest_cooldown = 0
 
     def register(self, profile: StrategyProfile) -> None:
         """Learn a strategy's class, legs, cooldown and time stop."""
@@ -75,24 +79,37 @@ class SlotPolicy:
         self._claims.pop(strategy, None)
         self._sort()
 
-    def kept_against(self, strategy: str, held: Mapping[str, int], now: int) -> int:
-        """Return how many free slots `strategy` must leave; `held` counts slots by strategy."""
+    def kept_against(
+        self, strategy: str, held: Mapping[str, int], now: int, wanted: int = 1
+    ) -> int:
+        """Return how many slots must stay free when `strategy` takes `wanted` more.
+
+        `held` counts slots by strategy.
+        """
         me = self._standings.get(strategy, _STRANGER)
-        if me.frequency is FrequencyClass.LOW or not self._slow:
-            return 0
+        is_own_share = held.get(strategy, 0) + wanted <= me.share
+        returns_in_time = me.hold <= self._shortest_cooldown
         kept = 0
         claimed = 0
         for name, slow in self._slow:
             missing = slow.share - held.get(name, 0)
-            if missing <= 0:
+            if missing <= 0 or name == strategy:
                 continue
             if self.has_claim(name, now):
-                claimed += missing
-            elif me.hold > slow.cooldown:
+                if not (is_own_share and self._goes_before(strategy, name, now)):
+                    claimed += missing
+            elif not is_own_share and not returns_in_time:
                 kept += missing
-        if me.frequency is FrequencyClass.MEDIUM:
+        if me.frequency is not FrequencyClass.HIGH:
             kept = min(kept, self.maximum // 2)
         return kept + claimed
+
+    def _goes_before(self, strategy: str, other: str, now: int) -> bool:
+        """Return whether both wait and `strategy` has waited longer."""
+        if not self.has_claim(strategy, now):
+            return False
+        mine, theirs = self._claims[strategy], self._claims[other]
+        return (mine.opened, strategy) < (theirs.opened, other)
 
     def may_renew(self, strategy: str, *, has_position: bool, now: int) -> bool:
         """Return whether a slot already held may be used again while others claim theirs."""
@@ -146,3 +163,4 @@ class SlotPolicy:
             for name in sorted(self._standings)
             if self._standings[name].frequency is FrequencyClass.LOW
         )
+        self._shortest_cooldown = min((slow.cooldown for _, slow in self._slow), default=0)
