@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from hean.core.events import Quote, Side, Trade
 from hean.core.events.market import FrameFeatures
@@ -205,3 +206,36 @@ def test_frames_and_minutes_equal_their_batch_forms(seed: int) -> None:
     bars = [bar for bar in map(minutes.update, found) if bar is not None]
     for name, column in minute_bars_batch(batch).items():
         assert np.array_equal(column, [getattr(bar, name) for bar in bars]), name
+
+
+def test_features_do_not_depend_on_the_scale_of_price_and_tick() -> None:
+    """Prices and tick times 1,000 give the same features, but for those that are prices."""
+    near, far = FeatureSet.of(0.1), FeatureSet.of(100.0)
+    prices = {"vwap_60", "vwap_900", "vwap_3600", "atr_60"}
+    names = [name for name in FrameFeatures.__struct_fields__ if name not in prices]
+    for row in rows()[:4000]:
+        near.update(row)
+        far.update(row)
+    one, other = near.read(near.regime_inputs()), far.read(far.regime_inputs())
+    assert repr([getattr(one, name) for name in names]) == repr(
+        [getattr(other, name) for name in names]
+    )
+    assert other.vwap_60 == pytest.approx(one.vwap_60 * 1000.0)
+
+
+def test_a_mirrored_path_mirrors_trend_and_leaves_sizes() -> None:
+    """Negated returns negate every zeta and leave volatility, range, VR and impulse as they are."""
+    up = features_of_path(1)
+    down = features_of_path(-1)
+    for name in ("zeta_60", "zeta_300", "zeta_900", "zeta_3600"):
+        assert getattr(down, name) == -getattr(up, name)
+    for name in ("sigma_fast", "sigma_slow", "jump_share", "range_ratio", "variance_ratio", "z_30"):
+        assert getattr(down, name) == getattr(up, name)
+
+
+def features_of_path(sign: int) -> FrameFeatures:
+    """Return the features after 4,000 seconds whose returns are taken with this sign."""
+    features = FeatureSet.of(0.1)
+    for row in rows()[:4000]:
+        features.update(replace(row, return_e9=sign * row.return_e9))
+    return features.read(features.regime_inputs())

@@ -77,7 +77,7 @@ class FeaturePipeline:
     def _on_instrument(self, event: InstrumentUpdated) -> None:
         self._follow(event.instrument)
 
-    def _look_again(self, _: Event) -> None:
+    def _look_again(self, _: Event | None) -> None:
         for instrument in self._view.instruments:
             self._follow(instrument)
 
@@ -135,3 +135,4 @@ class FeaturePipeline:
                 self._open(instrument, Track(self._agenda, self._bus, one))
             else:
                 track.take(one)
+        self._look_again(None)
