@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
 from operator import attrgetter
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from loguru import logger
@@ -82,9 +82,21 @@ class BusStatistics(msgspec.Struct, frozen=True, kw_only=True):
 class _Topic:
     """All subscriptions of one event type, resolved to tuples of handlers."""
 
-    __slots__ = ("by_key", "count", "durable", "general", "keyed", "read_key", "subscriptions")
+    __slots__ = (
+        "by_key",
+        "count",
+        "durable",
+        "general",
+        "keyed",
+        "lane",
+        "queued",
+        "read_key",
+        "subscriptions",
+    )
 
-    def __init__(self, event_type: type[Event]) -> None:
+    def __init__(self, event_type: type[Event], lane: deque[Event]) -> None:
+        self.lane = lane
+        self.queued = 0
         self.subscriptions: list[Subscription] = []
         self.general: tuple[Handler, ...] = ()
         self.by_key: dict[str, tuple[Handler, ...]] = {}
@@ -106,9 +118,6 @@ class _Topic:
         }
 
 
-_LANES: Final = (Priority.CRITICAL, Priority.NORMAL, Priority.LOW)
-
-
 class Bus:
     """Delivers events to handlers in the declared order.
 
@@ -116,14 +125,13 @@ class Bus:
     """
 
     def __init__(self) -> None:
-        self._topics: dict[type[Event], _Topic] = {kind: _Topic(kind) for kind in PRIORITY}
         self._lanes: tuple[deque[Event], deque[Event], deque[Event]] = (deque(), deque(), deque())
-        self._lane_of: dict[type[Event], deque[Event]] = {
-            kind: self._lanes[priority] for kind, priority in PRIORITY.items()
+        self._topics: dict[type[Event], _Topic] = {
+            kind: _Topic(kind, self._lanes[priority]) for kind, priority in PRIORITY.items()
         }
         self._pending: list[Event] = []
+        self._is_waiting = False
         self._sequence = 0
-        self._queued = [0, 0, 0]
         self._deepest = 0
         self._failures: dict[str, int] = {}
         self._dead_letters: DeadLetters | None = None
@@ -184,23 +192,47 @@ class Bus:
 
     def dispatch(self, event: Event) -> None:
         """Deliver an input and everything it causes, to the end."""
-        self._deliver(event)
-        self.settle()
+        topics, pending = self._topics, self._pending
+        critical, normal, low = self._lanes
+        letters = self._dead_letters
+        while True:
+            topic = topics[type(event)]
+            topic.count += 1
+            if topic.keyed:
+                handlers = topic.by_key.get(topic.read_key(event), topic.general)  # type: ignore[misc]
+            else:
+                handlers = topic.general
+            if topic.durable and letters is not None and letters.parked:
+                handlers = self._unheld(event, topic, handlers)
+            for handler in handlers:
+                try:
+                    handler(event)
+                except JournalError:
+                    raise
+                except Exception as error:
+                    pending.clear()
+                    self._fail(event, topic, handler, error)
+                if pending:
+                    self._queue()
+            if not self._is_waiting:
+                return
+            if critical:
+                event = critical.popleft()
+            elif normal:
+                event = normal.popleft()
+            elif low:
+                event = low.popleft()
+            else:
+                self._is_waiting = False
+                return
 
     def settle(self) -> None:
         """Deliver what is queued until nothing is left."""
         if self._pending:
             self._queue()
-        critical, normal, low = self._lanes
-        deliver = self._deliver
-        while True:
-            if critical:
-                deliver(critical.popleft())
-            elif normal:
-                deliver(normal.popleft())
-            elif low:
-                deliver(low.popleft())
-            else:
+        for lane in self._lanes:
+            if lane:
+                self.dispatch(lane.popleft())
                 return
 
     def redeliver(self, event: Event, subscription: Subscription) -> Exception | None:
@@ -234,11 +266,17 @@ class Bus:
             delivered={
                 kind.__name__: topic.count for kind, topic in self._topics.items() if topic.count
             },
-            queued={lane.name: self._queued[lane] for lane in _LANES},
+            queued=self._count_queued(),
             failures=dict(self._failures),
             subscriptions=sum(len(t.subscriptions) for t in self._topics.values()),  # det-ok: ints
             deepest=self._deepest,
         )
+
+    def _count_queued(self) -> dict[str, int]:
+        counts = dict.fromkeys((priority.name for priority in Priority), 0)
+        for kind, topic in self._topics.items():
+            counts[PRIORITY[kind].name] += topic.queued
+        return counts
 
     def _free_name(self, name: str, key: str | None) -> str:
         wanted = base = name if key is None else f"{name}[{key}]"
@@ -248,35 +286,21 @@ class Bus:
             wanted = f"{base}#{count}"
         return wanted
 
-    def _deliver(self, event: Event) -> None:
-        topic = self._topics[type(event)]
-        topic.count += 1
-        if topic.keyed:
-            handlers = topic.by_key.get(topic.read_key(event), topic.general)  # type: ignore[misc]
-        else:
-            handlers = topic.general
+    def _unheld(
+        self, event: Event, topic: _Topic, handlers: tuple[Handler, ...]
+    ) -> tuple[Handler, ...]:
+        """Return who may have the event now; for the others it waits behind an earlier one."""
         letters = self._dead_letters
-        guarded = topic.durable and letters is not None and letters.parked
+        if letters is None:
+            return handlers
+        free: list[Handler] = []
         for handler in handlers:
-            if guarded and self._is_held(event, topic, handler):
-                continue
-            try:
-                handler(event)
-            except JournalError:
-                raise
-            except Exception as error:
-                self._pending.clear()
-                self._fail(event, topic, handler, error)
-            if self._pending:
-                self._queue()
-
-    def _is_held(self, event: Event, topic: _Topic, handler: Handler) -> bool:
-        letters = self._dead_letters
-        subscription = self._subscription(topic, handler)
-        if letters is None or not letters.holds(event, subscription):
-            return False
-        letters.park(event, subscription, None)
-        return True
+            subscription = self._subscription(topic, handler)
+            if letters.holds(event, subscription):
+                letters.park(event, subscription, None)
+            else:
+                free.append(handler)
+        return tuple(free)
 
     def _fail(self, event: Event, topic: _Topic, handler: Handler, error: Exception) -> None:
         subscription = self._subscription(topic, handler)
@@ -294,13 +318,17 @@ class Bus:
         raise EventError(f"no subscription for {handler!r}")
 
     def _queue(self) -> None:
-        lane_of = self._lane_of
+        topics = self._topics
         for event in self._pending:
-            lane_of[type(event)].append(event)
-            self._queued[PRIORITY[type(event)]] += 1
+            topic = topics[type(event)]
+            topic.queued += 1
+            topic.lane.append(event)
         self._pending.clear()
-        depth = len(self._lanes[0]) + len(self._lanes[1]) + len(self._lanes[2])
-        self._deepest = max(self._deepest, depth)
+        self._is_waiting = True
+        critical, normal, low = self._lanes
+        depth = len(critical) + len(normal) + len(low)
+        if depth > self._deepest:
+            self._deepest = depth
 
 
 class Component(Protocol):
