@@ -6,8 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hean.app.live_view import LiveView, age_text, picture, warming_line
+from hean.app.live_view import LiveView, picture, warming_line
 from hean.app.view_state import DecisionLine, PositionLine, StrategyLine, ViewState
+from hean.core.clock import ManualClock
 
 NOON = 1_704_110_400_000_000_000
 MINUTE = 60_000_000_000
@@ -38,8 +39,7 @@ STRATEGIES = (
     _strategy("liquidity_sweep", "waiting because nothing has triggered it yet"),
     _strategy(
         "momentum_trader",
-        "waiting because the strategy or a feature it reads has not seen enough data yet (117 h "
-        "against 120 h)", warming=True,
+        "waiting because it is warming up, needs 3 h more", warming=True,
     ),
     _strategy("enhanced_grid", "waiting because the strategy does not open positions in the present regime"),
     _strategy("funding_harvester", "SOL: holding short 1.2 from 101.37", signals=1, orders=1, fills=2,
@@ -99,3 +99,69 @@ def test_the_picture_fits_the_smallest_terminal() -> None:
     lines = _drawn(view_state())
     assert len(lines) <= 29
     assert max(map(len, lines)) <= 100
+
+
+def test_a_larger_terminal_shows_more_decisions() -> None:
+    """Spare lines go to the decisions, and blank lines part the tables."""
+    small, large = _drawn(view_state()), _drawn(view_state(), 140, 44)
+    shown = [[line for line in lines if " 12:0" in f" {line}"] for lines in (small, large)]
+    assert len(shown[1]) > len(shown[0])
+    assert len(large) <= 43
+
+
+def test_every_strategy_says_what_it_does_or_waits_for() -> None:
+    """The words of each strategy are in its row, without saying 'waiting because' eleven times."""
+    lines = _drawn(view_state(), 160, 40)
+    rows = {line.split()[1]: line for line in lines if line.startswith(("●", "○"))}
+    assert set(rows) == {one.strategy for one in STRATEGIES}
+    assert "it is warming up, needs 3 h more" in rows["momentum_trader"]
+    assert "inactive: the expected move" in rows["basis_arbitrage"]
+    assert "not running because it needs a maker rebate" in rows["rebate_farmer"]
+
+
+def test_barred_entries_say_why() -> None:
+    """The header names the reason for which nothing may be opened."""
+    state = view_state(entries_allowed=False, entries_reason="DAILY_LOSS", risk_state="QUARANTINE")
+    text = "\n".join(_drawn(state, 140, 40))
+    assert "QUARANTINE  no entries: DAILY_LOSS" in text
+
+
+def test_an_empty_run_has_its_sentences() -> None:
+    """Before the first trade the tables are not blank."""
+    state = view_state(positions=(), decisions=(), decisions_made=0)
+    text = "\n".join(_drawn(state))
+    assert "none open" in text
+    assert "none yet" in text
+
+
+def test_more_positions_than_fit_are_counted() -> None:
+    """What is cut off is announced."""
+    text = "\n".join(_drawn(view_state(positions=POSITIONS * 20)))
+    assert "Positions 40" in text
+    assert "more" in text
+
+
+def test_the_view_draws_warms_notes_and_leaves() -> None:
+    """A whole life on a recorded terminal: bar, picture, note; after closing it can close again."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=100, height=30, force_terminal=True)
+    clock = ManualClock(NOON)
+    view = LiveView(clock, console)
+    view.warming(0.5, 120_000.0)
+    view.update(view_state(events=0))
+    clock.advance(2.0)
+    view.update(view_state(events=500))
+    view.note("setting X = 1 (argument)")
+    view.close()
+    view.close()
+    text = stream.getvalue()
+    assert "warming up" in text
+    assert "250 ev/s" in text
+    assert "setting X = 1 (argument)" in text
+
+
+def test_the_warm_up_bar_is_as_long_as_its_share() -> None:
+    """A quarter done is ten of forty marks, and says so."""
+    line = warming_line(0.25, 1000.0)
+    assert " 25 %" in line.plain
+    assert [span.end - span.start for span in line.spans if span.style == "green"] == [10]

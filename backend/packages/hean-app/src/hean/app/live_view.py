@@ -9,9 +9,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hean.app.view import Clock, Pace, clock_text
-from hean.app.view_state import DecisionLine, PositionLine, StrategyLine, ViewState, coin_of
-from hean.core.events import ReasonCode
+from hean.app.view import Pace, clock_text
+from hean.app.view_state import (
+    DecisionLine,
+    PositionLine,
+    StrategyLine,
+    ViewState,
+    age_text,
+    coin_of,
+)
+from hean.core.clock import Clock
 
 _FRAME_LINES = 8
 _LEAST_ROWS = 3
@@ -20,7 +27,6 @@ _RISK = {"NORMAL": "green", "SOFT_BRAKE": "yellow", "QUARANTINE": "dark_orange"}
 _BAR = 40
 _WAITING = "waiting because "
 _SPACIOUS = 36
-_UNREADY = ReasonCode.WARMING_UP.sentence[0].lower() + ReasonCode.WARMING_UP.sentence[1:-1]
 
 
 class LiveView:
@@ -190,8 +196,6 @@ def strategies_table(state: ViewState, rows: int, width: int) -> Table:
 def _strategy_cells(one: StrategyLine) -> tuple[RenderableType, ...]:
     faint = not one.runs or not one.active
     text = one.text.replace(_WAITING, "", 1)
-    if one.warming:
-        text = text.replace(_UNREADY, "still warming up")
     style = "dim" if faint else ("cyan" if one.warming else "")
     if "holding" in text or "closing" in text:
         style = "bold"
@@ -239,14 +243,3 @@ def _decision_cells(one: DecisionLine) -> tuple[RenderableType, ...]:
 def _more(table: Table, hidden: int) -> None:
     if hidden > 0:
         table.add_row(Text(f"and {hidden} more", "dim"))
-
-
-def age_text(age_ns: int) -> str:
-    """Return a duration in its two largest units: 3 d 4 h, 12 m 5 s."""
-    seconds = age_ns // 1_000_000_000
-    parts = (
-        (seconds // 86_400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"),
-        (seconds % 60, "s"),
-    )
-    found = [f"{count} {unit}" for count, unit in parts if count]
-    return " ".join(found[:2]) or "0 s"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
     from hean.app.view_state import DecisionLine, ViewState
+    from hean.core.clock import Clock
 
 _STATUS_EVERY_NS = 10_000_000_000
 _SECOND_NS = 1_000_000_000
@@ -70,14 +71,6 @@ def open_view(*, plain: bool) -> View:
     from hean.app.live_view import LiveView
 
     return LiveView(clock)
-
-
-class Clock(Protocol):
-    """Tells wall time in ns."""
-
-    def now_ns(self) -> int:
-        """Return the time now."""
-        ...
 
 
 class Pace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,10 @@ _RANK = (
     "switched off",
 )
 _IDLE = "waiting because nothing has triggered it yet"
-_WARMING = ReasonCode.WARMING_UP.sentence[:20].lower()
+_UNREADY = ReasonCode.WARMING_UP.sentence[0].lower() + ReasonCode.WARMING_UP.sentence[1:-1]
+_WARMING = "waiting because it is warming up"
+_COUNT = re.compile(r" \(([\d.e+]+) against ([\d.e+]+)\)")
+_SECOND_NS = 1_000_000_000
 
 
 class PositionLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,7 +201,7 @@ def _strategies(
                 fills=0 if counts is None else counts.fills,
                 net=_ZERO if tally is None else tally.net,
                 text=text,
-                warming=_WARMING in text.lower(),
+                warming=_WARMING in text,
             )
         )
     return tuple(lines)
@@ -208,7 +212,7 @@ def summarise_status(strategy: AnyStrategy) -> str:
     names = strategy.instruments
     if not names or not strategy.runs:
         return strategy.status(names[0] if names else "")
-    texts = [(coin_of(name), strategy.status(name)) for name in names]
+    texts = [(coin_of(name), _status(strategy, name)) for name in names]
     rank = min(map(_rank_of, (text for _, text in texts)))
     best = [(coin, text) for coin, text in texts if _rank_of(text) == rank]
     coin, text = best[0]
@@ -217,6 +221,39 @@ def summarise_status(strategy: AnyStrategy) -> str:
         return text
     where = coin if alike == 1 else f"{coin} and {alike - 1} more"
     return f"{where}: {text}"
+
+
+def _status(strategy: AnyStrategy, instrument: str) -> str:
+    """Return the status; one that lacks data says for how long it still will, if it can tell."""
+    text = strategy.status(instrument)
+    if _UNREADY not in text:
+        return text
+    found = _COUNT.search(text)
+    left = float(found[2]) - float(found[1]) if found else 0.0
+    if left <= 0.0:
+        return _WARMING
+    return f"{_WARMING}, needs {age_text(round(left) * _step_ns(strategy, instrument))} more"
+
+
+def _step_ns(strategy: AnyStrategy, instrument: str) -> int:
+    """Return what one count of a warm-up lasts: a bar, or a frame where bars are not enough."""
+    if not strategy.profile.runs_on_bars:
+        return _SECOND_NS
+    for market in strategy.markets:
+        if market.instrument == instrument:
+            return max(60 * _SECOND_NS, market.bar_ns)
+    return 60 * _SECOND_NS
+
+
+def age_text(age_ns: int) -> str:
+    """Return a duration in its two largest units: 3 d 4 h, 12 m 5 s."""
+    seconds = age_ns // _SECOND_NS
+    parts = (
+        (seconds // 86_400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"),
+        (seconds % 60, "s"),
+    )
+    found = [f"{count} {unit}" for count, unit in parts if count]
+    return " ".join(found[:2]) or "0 s"
 
 
 def _rank_of(text: str) -> int:
