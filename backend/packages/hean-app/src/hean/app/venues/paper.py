@@ -41,6 +41,7 @@ from hean.core.events import (
     VenueSnapshot,
     WalletUpdated,
 )
+from hean.core.instruments import ZERO
 from hean.core.market_view import MarketView
 from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
@@ -174,6 +175,11 @@ class PaperVenue:
         Taken as an input then, it stands behind the reports of everything it contains.
         """
         return self._desk.holdings(self._reporter.settled_at())
+
+    def open_cost(self, instrument: str) -> Decimal:
+        """Return what the net position on an instrument was bought for, negative for a short."""
+        holding = self._desk.account.holdings.get(instrument)
+        return ZERO if holding is None else holding.cost
 
     @property
     def watched(self) -> tuple[str, ...]:
