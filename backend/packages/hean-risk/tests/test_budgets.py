@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hean.core.events.risk import BudgetSource, RiskEnvelope
-from hean.risk.testing import RiskSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from hean.core.events.risk import BudgetSource, RiskEnvelope
+from hean.risk.testing import RiskSystem
 
 NAMES = tuple("abcdefghijk")
 

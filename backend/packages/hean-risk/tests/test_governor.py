@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hean.core.events.risk import KillSwitchReset, RiskState, RiskStateChanged
 from hean.core.events.system import OperatorCommand
 from hean.risk import RiskSettings
 from hean.risk.governor import multiplier
 from hean.risk.testing import RiskSystem
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
 def test_the_multiplier_never_rises_with_drawdown(one: float, other: float) -> None:
-    """m is 1 without drawdown, 0 at the floor and monotone between."""
+    """M is 1 without drawdown, 0 at the floor and monotone between."""
     low, high = sorted((one, other))
     assert multiplier(low, 0.2) >= multiplier(high, 0.2)
     assert multiplier(0.1, 0.2) == 0.5

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from hean.core.instruments import Instrument, MarginTier
 from hean.core.testing import btc_perpetual, btc_spot
 from hean.risk.margin import initial_rate, liquidation_distance, maintenance_margin, tier_of
-from msgspec.structs import replace
 
 
 def tiered() -> Instrument:

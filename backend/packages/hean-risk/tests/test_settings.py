@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from hean.risk import RiskSettings
 from pydantic import ValidationError
+
+from hean.risk import RiskSettings
 
 
 def test_defaults_are_those_of_the_specification() -> None:

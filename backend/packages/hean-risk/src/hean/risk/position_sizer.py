@@ -12,10 +12,27 @@ from decimal import Decimal
 from typing import Final
 
 from hean.config import HEANSettings
-from hean.core.events.market import Side
 from hean.core.instruments import MONEY, ZERO, Instrument, decimal_of, minimum_viable_budget
+from hean.risk.group_sizing import (
+    GroupTerms,
+    larger_side,
+    leg_losses,
+    lesser,
+    round_legs,
+    smallest_value,
+    total_of,
+    value_caps,
+)
 from hean.risk.settings import RiskSettings
-from hean.risk.sizing import Entry, Factors, GroupRules, Place, Room, Sizing
+from hean.risk.sizing import (
+    Entry,
+    Factors,
+    GroupRules,
+    Place,
+    Room,
+    Sizing,
+    stop_is_usable,
+)
 
 ONE: Final = Decimal(1)
 MOST_FACTOR: Final = 1.2
@@ -23,7 +40,6 @@ STRATEGY_RISK_TRADES: Final = Decimal(3)
 """A strategy's open risk is at most that of so many of its trades."""
 LIQUIDATION_DISTANCES: Final = Decimal("2.5")
 """Liquidation must be this many stop distances from entry: beyond the stop by 1.5."""
-MOST_RESIDUAL: Final = Decimal("0.1")
 _BILLION: Final = Decimal(10**9)
 
 _times = MONEY.multiply
@@ -35,14 +51,6 @@ def factor_of(value: float) -> Decimal:
     if value == 1.0:
         return ONE
     return _over(Decimal(round(value * 1e9)), _BILLION)
-
-
-def stop_is_usable(entry: Entry) -> bool:
-    """Return whether the stop exists and lies on the losing side of the price."""
-    stop = entry.stop
-    if stop is None or stop <= ZERO or entry.price <= ZERO:
-        return False
-    return stop < entry.price if entry.side is Side.BUY else stop > entry.price
 
 
 def confidence_factor(confidence: float, floor: float) -> float:
@@ -121,7 +129,7 @@ class PositionSizer:
     ) -> tuple[Sizing, ...]:
         """Size the legs by one common value, each rounded down on its own."""
         ratios = [factor_of(entry.scale) for entry in entries]
-        losses = _leg_losses(entries, rules)
+        losses = leg_losses(entries, ratios, rules)
         if losses is None:
             return (Sizing(quantity=ZERO, cap="no_stop"),)
         missing = self._missing(room, factors, 1.0 if all(ratios) else 0.0)
@@ -130,19 +138,35 @@ class PositionSizer:
         size_factor = self._size_factor(factors, 1.0)
         allowed, source = self._risk(room, factors, size_factor)
         parts = [_times(ratio, loss) for ratio, loss in zip(ratios, losses, strict=True)]
-        whole = _total(parts)
-        alone = _one_side(entries, parts) if rules.is_quotes else whole
+        whole = total_of(parts)
+        alone = larger_side(entries, parts) if rules.is_quotes else whole
         value, cap = _over(allowed, alone), source
         for money, name in self._money_caps(room):
-            value, cap = _lesser(value, cap, _over(money, whole), name)
-        value, cap = self._group_caps(entries, ratios, room, places, rules, value, cap)
+            value, cap = lesser(value, cap, _over(money, whole), name)
+        terms = GroupTerms(
+            entries, ratios, places, rules, self._leverage, self._margin_share, self._depth_share
+        )
+        value, cap = value_caps(terms, room, value, cap)
         if value > ZERO:
             wanted = [_times(value, ratio) for ratio in ratios]
             share, tail = room.tails.share(entries, wanted)
             if share < 1.0:
                 value, cap = _times(value, decimal_of(share)), tail
-        value, cap = _smallest_value(entries, ratios, room, value, cap)
-        return self._round_group(entries, ratios, losses, value, cap, rules, factors, room)
+        value, cap = smallest_value(terms, room, value, cap)
+        quantities = round_legs(terms, value)
+        if quantities is None:
+            name = cap if cap not in ("", "probe") and not _affords(terms, value) else "group"
+            return (_group_zero(terms, value, name),)
+        return tuple(
+            Sizing(
+                quantity=quantity,
+                risk=_times(_times(quantity, entry.price), loss),
+                cap=cap,
+                affordable=quantity,
+                factors=_record(factors, entry.scale, room),
+            )
+            for entry, quantity, loss in zip(entries, quantities, losses, strict=True)
+        )
 
     def _missing(self, room: Room, factors: Factors, scale: float) -> str:
         """Return the name of the factor that is zero, or nothing."""
@@ -261,138 +285,6 @@ class PositionSizer:
         kept = _times(_times(quantity, price), place.maintenance_rate)
         return room.balance - kept < _times(_times(LIQUIDATION_DISTANCES, distance), quantity)
 
-    def _group_caps(
-        self,
-        entries: Sequence[Entry],
-        ratios: Sequence[Decimal],
-        room: Room,
-        places: Sequence[Place],
-        rules: GroupRules,
-        value: Decimal,
-        cap: str,
-    ) -> tuple[Decimal, str]:
-        whole = _total(ratios)
-        if rules.is_quotes:
-            bound, used = whole, room.notional_used
-            budget = room.budget - used
-        else:
-            bound = _total(
-                [_times(ratio, one.weight) for ratio, one in zip(ratios, entries, strict=True)]
-            )
-            budget = _times(self._leverage, room.budget) - room.bound_used
-        value, cap = _lesser(value, cap, _over(budget, bound), "budget")
-        value, cap = _lesser(value, cap, _over(room.gross_left, whole), "gross")
-        margin = _total(
-            [_times(ratio, one.margin_rate) for ratio, one in zip(ratios, places, strict=True)]
-        )
-        free = _times(self._margin_share, room.available)
-        value, cap = _lesser(value, cap, _over(free, margin), "margin")
-        sides: dict[tuple[str, Side], Decimal] = {}
-        for entry, ratio in zip(entries, ratios, strict=True):
-            side = (entry.instrument.id, entry.side)
-            sides[side] = sides.get(side, ZERO) + ratio
-        for entry, ratio, place in zip(entries, ratios, places, strict=True):
-            shared = sides[entry.instrument.id, entry.side]
-            value, cap = _lesser(value, cap, _over(place.left, shared), "instrument")
-            per_unit = _over(entry.price, ratio)
-            if place.depth is not None:
-                depth = _times(_times(self._depth_share, place.depth), per_unit)
-                value, cap = _lesser(value, cap, depth, "depth")
-            largest = _times(place.venue_max, per_unit)
-            value, cap = _lesser(value, cap, largest, "venue_max")
-        return value, cap
-
-    def _round_group(
-        self,
-        entries: Sequence[Entry],
-        ratios: Sequence[Decimal],
-        losses: Sequence[Decimal],
-        value: Decimal,
-        cap: str,
-        rules: GroupRules,
-        factors: Factors,
-        room: Room,
-    ) -> tuple[Sizing, ...]:
-        found: list[Sizing] = []
-        levels: list[Decimal] = []
-        for entry, ratio, loss in zip(entries, ratios, losses, strict=True):
-            instrument, price = entry.instrument, entry.price
-            smallest = instrument.smallest_quantity(price)
-            wanted = _over(_times(value, ratio), price)
-            rounded = instrument.quantity_floor(wanted) if wanted > ZERO else ZERO
-            if rounded < smallest:
-                name = cap if cap not in ("", "probe") else "group"
-                return (
-                    Sizing(quantity=ZERO, cap=name, affordable=wanted, smallest=smallest),
-                )
-            notional = _times(rounded, price)
-            levels.append(_over(notional, ratio))
-            found.append(
-                Sizing(
-                    quantity=rounded,
-                    risk=_times(notional, loss),
-                    cap=cap,
-                    affordable=wanted,
-                    smallest=smallest,
-                    factors=_record(factors, entry.scale, room),
-                )
-            )
-        low, high = min(levels), max(levels)
-        if not rules.is_quotes and high - low > _times(MOST_RESIDUAL, low):
-            return (Sizing(quantity=ZERO, cap="group", affordable=low, smallest=high),)
-        return tuple(found)
-
-
-def _lesser(value: Decimal, cap: str, other: Decimal, name: str) -> tuple[Decimal, str]:
-    return (other, name) if other < value else (value, cap)
-
-
-def _total(values: Sequence[Decimal]) -> Decimal:
-    total = ZERO
-    for value in values:
-        total += value
-    return total
-
-
-def _leg_losses(entries: Sequence[Entry], rules: GroupRules) -> list[Decimal] | None:
-    """Return each leg's loss per USDT of its own value; None where neither stop is usable."""
-    losses: list[Decimal] = []
-    if rules.stop > ZERO and not rules.is_quotes:
-        first = factor_of(entries[0].scale)
-        whole = _total([factor_of(entry.scale) for entry in entries])
-        if not whole:
-            return [entry.cost for entry in entries]
-        share = _over(_times(rules.stop, first), whole)
-        return [share + entry.cost for entry in entries]
-    for entry in entries:
-        stop = entry.stop
-        if stop is not None and stop_is_usable(entry):
-            losses.append(_over(abs(entry.price - stop), entry.price) + entry.cost)
-        elif rules.stop > ZERO:
-            losses.append(rules.stop + entry.cost)
-        else:
-            return None
-    return losses
-
-
-def _one_side(entries: Sequence[Entry], parts: Sequence[Decimal]) -> Decimal:
-    """Return the larger side's loss per unit of value."""
-    buys = _total([p for e, p in zip(entries, parts, strict=True) if e.side is Side.BUY])
-    sells = _total([p for e, p in zip(entries, parts, strict=True) if e.side is Side.SELL])
-    return max(buys, sells)
-
-
-def _smallest_value(
-    entries: Sequence[Entry], ratios: Sequence[Decimal], room: Room, value: Decimal, cap: str
-) -> tuple[Decimal, str]:
-    if not room.smallest_only:
-        return value, cap
-    least = ZERO
-    for entry, ratio in zip(entries, ratios, strict=True):
-        smallest = _times(entry.instrument.smallest_quantity(entry.price), entry.price)
-        least = max(least, _over(smallest, ratio))
-    return (least, "probe") if least < value else (value, cap)
-
 
 def _record(
     factors: Factors, scale: float, room: Room
@@ -402,4 +294,23 @@ def _record(
         ("regime", factors.regime),
         ("confidence", factors.confidence),
         ("drawdown", float(room.multiplier)),
+    )
+
+
+def _affords(terms: GroupTerms, value: Decimal) -> bool:
+    """Return whether every leg alone reaches its smallest order."""
+    return all(
+        _times(value, ratio) >= _times(one.instrument.smallest_quantity(one.price), one.price)
+        for one, ratio in zip(terms.entries, terms.ratios, strict=True)
+    )
+
+
+def _group_zero(terms: GroupTerms, value: Decimal, cap: str) -> Sizing:
+    first = terms.entries[0]
+    return Sizing(
+        quantity=ZERO,
+        cap=cap,
+        affordable=_over(_times(value, terms.ratios[0]), first.price),
+        smallest=first.instrument.smallest_quantity(first.price),
+        sentence=f"affords {value:.2f} for each unit of its legs",
     )

@@ -37,6 +37,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     weight: Decimal
 
 
+def stop_is_usable(entry: Entry) -> bool:
+    """Return whether the stop exists and lies on the losing side of the price."""
+    stop = entry.stop
+    if stop is None or stop <= ZERO or entry.price <= ZERO:
+        return False
+    return stop < entry.price if entry.side is Side.BUY else stop > entry.price
+
+
 class Factors(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What shrinks R, each once; `probability`, `payoff`, `error` feed Kelly (payoff 0: none)."""
 
