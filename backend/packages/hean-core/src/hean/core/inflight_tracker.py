@@ -141,21 +141,25 @@ class InFlightTracker:
         """
         with self._lock:
             slots, now = self._slots, self._agenda.now
-            wanted = {(one.strategy, one.instrument): None for one in requests}
-            taken = tuple(key for key in wanted if key not in slots)
-            refusal = self._refusal(wanted, taken, now)
+            if len(requests) == 1:
+                keys: tuple[SlotKey, ...] = ((requests[0].strategy, requests[0].instrument),)
+            else:
+                keys = tuple({(one.strategy, one.instrument): None for one in requests})
+            taken = tuple([key for key in keys if key not in slots])
+            refusal = self._refusal(keys, taken, now)
             if refusal is not None:
                 return refusal
-            for key in wanted:
-                slot = slots.get(key) or self._open_slot(key)
+            for key in keys:
+                slot = slots.get(key)
+                if slot is None:
+                    slot = self._open_slot(key)
+                    self._policy.granted(key[0])
                 slot.reserved_until = now + self._ttl
-            for strategy in {key[0]: None for key in taken}:
-                self._policy.granted(strategy)
-                if len(slots) >= self._policy.maximum:
-                    self._won[strategy] = self._won.get(strategy, 0) + 1
+            if taken and len(slots) >= self._policy.maximum:
+                self._won[taken[0][0]] = self._won.get(taken[0][0], 0) + 1
             self._granted += len(taken)
             self._arm(now)
-            return Grant(tuple(wanted), taken)
+            return Grant(keys, taken)
 
     def release(self, grant: Grant) -> None:
         """Give back a grant whose orders were not published."""
@@ -190,9 +194,9 @@ class InFlightTracker:
             )
 
     def _refusal(
-        self, wanted: dict[SlotKey, None], taken: tuple[SlotKey, ...], now: int
+        self, keys: tuple[SlotKey, ...], taken: tuple[SlotKey, ...], now: int
     ) -> Refusal | None:
-        for key in wanted:
+        for key in keys:
             slot = self._slots.get(key)
             if slot is not None and not self._policy.may_renew(
                 key[0], has_position=slot.is_open, now=now
@@ -224,7 +228,8 @@ class InFlightTracker:
     def _open_slot(self, key: SlotKey) -> Slot:
         slot = self._slots[key] = Slot()
         self._held[key[0]] = self._held.get(key[0], 0) + 1
-        self._peak = max(self._peak, len(self._slots))
+        if len(self._slots) > self._peak:
+            self._peak = len(self._slots)
         return slot
 
     def _settle(self, key: SlotKey, slot: Slot) -> None:

@@ -89,6 +89,8 @@ class SlotPolicy:
         me = self._standings.get(strategy, _STRANGER)
         is_own_share = held.get(strategy, 0) + wanted <= me.share
         returns_in_time = me.hold <= self._shortest_cooldown
+        if not self._claims and (is_own_share or returns_in_time):
+            return 0
         kept = 0
         claimed = 0
         for name, slow in self._slow:
