@@ -147,7 +147,7 @@ def times(events: Sequence[Quote | Trade]) -> Integers:
 
 
 def test_live_frames_equal_the_batch_form_on_a_real_session() -> None:
-    """Over five minutes of a real perpetual each row from the kernel equals the columns, bit for bit."""
+    """Five minutes of a real perpetual give the same rows live and as columns, bit for bit."""
     capture = data_folder() / "nkaz001_hftbacktest" / "binance_usdm_btcusdt_20240719.gz"
     events = events_of(capture)
     start = events[0].ts_init // 1_000_000_000 * 1_000_000_000

@@ -89,21 +89,35 @@ def level_imbalance(
     exact integer.
     """
     flow = 0.0
-    for weight, (price, size), (old_price, old_size) in zip(weights, bids, old_bids, strict=False):
-        if price > old_price:
-            flow += weight * size
-        elif price < old_price:
-            flow -= weight * old_size
-        elif size != old_size:
-            flow += weight * (size - old_size)
-    for weight, (price, size), (old_price, old_size) in zip(weights, asks, old_asks, strict=False):
-        if price < old_price:
-            flow -= weight * size
-        elif price > old_price:
-            flow += weight * old_size
-        elif size != old_size:
-            flow -= weight * (size - old_size)
+    if bids != old_bids:
+        flow = _bid_flow(bids, old_bids, weights)
+    if asks != old_asks:
+        flow -= _ask_flow(asks, old_asks, weights)
     return round(flow * per_lot)
+
+
+def _bid_flow(new: Levels, old: Levels, weights: tuple[int, ...]) -> float:
+    flow = 0.0
+    for weight, (price, size), (old_price, old_size) in zip(weights, new, old, strict=False):
+        if price == old_price:
+            flow += weight * (size - old_size)
+        elif price > old_price:
+            flow += weight * size
+        else:
+            flow -= weight * old_size
+    return flow
+
+
+def _ask_flow(new: Levels, old: Levels, weights: tuple[int, ...]) -> float:
+    flow = 0.0
+    for weight, (price, size), (old_price, old_size) in zip(weights, new, old, strict=False):
+        if price == old_price:
+            flow += weight * (size - old_size)
+        elif price < old_price:
+            flow += weight * size
+        else:
+            flow -= weight * old_size
+    return flow
 
 
 class Spread(msgspec.Struct):
