@@ -1,7 +1,8 @@
 """Funding: charged to every virtual position at its stamp, matched with what the venue pays.
 
-The charge is the exact product -q*mark*rate, so the sum over strategies is the net position's
-payment. A fill executed before a stamp but booked after it is charged when it is booked.
+The charge is the product -q*mark*rate, exact to 12 decimals; the largest position takes what that
+leaves, so the sum over strategies is the net position's payment. A fill executed before a stamp
+but booked after it is charged when it is booked.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final
 from hean.core.events import PositionChange, PositionChanged
 from hean.core.instruments import ZERO, decimal_of
 from hean.portfolio.accounts import Accounts
-from hean.portfolio.positions import EXACT, InstrumentBook, Stamp
+from hean.portfolio.positions import EXACT, InstrumentBook, Stamp, bounded
 
 MINUTE_NS: Final = 60_000_000_000
 _STAMPS_KEPT: Final = 8
@@ -35,11 +36,11 @@ def charge(
     book: InstrumentBook, accounts: Accounts, *, stamp: int, rate: float, mark: Decimal, now: int
 ) -> list[PositionChanged]:
     """Charge a stamp to every position held now; return their events."""
-    factor = EXACT.multiply(mark, decimal_of(rate))
+    amounts = _split(book, EXACT.multiply(mark, decimal_of(rate)))
     attributed = ZERO
     events: list[PositionChanged] = []
     for strategy, position in book.positions.items():
-        amount = EXACT.multiply(-position.quantity, factor)
+        amount = amounts[strategy]
         accounts.charge_funding(book.tally(strategy), amount, paid=False)
         position.funding = EXACT.add(position.funding, amount)
         position.refresh()
@@ -69,10 +70,27 @@ def charge(
     return events
 
 
+def _split(book: InstrumentBook, factor: Decimal) -> dict[str, Decimal]:
+    """Return the charge of each position; together they are exactly the net position's."""
+    left, largest, size = ZERO, "", ZERO
+    amounts: dict[str, Decimal] = {}
+    for strategy, position in book.positions.items():
+        left -= position.quantity
+        if abs(position.quantity) > size:
+            largest, size = strategy, abs(position.quantity)
+        amounts[strategy] = bounded(EXACT.multiply(-position.quantity, factor))
+    rest = bounded(EXACT.multiply(left, factor))
+    for amount in amounts.values():
+        rest = EXACT.subtract(rest, amount)
+    if rest:
+        amounts[largest] = EXACT.add(amounts[largest], rest)
+    return amounts
+
+
 def receive(book: InstrumentBook, accounts: Accounts, found: Stamp, amount: Decimal,
             quantity: Decimal) -> None:
     """Match the venue's payment of a stamp, made on its net `quantity`, with the charges."""
-    accounts.receive_funding(amount, found.attributed)
+    accounts.receive_funding(bounded(amount), found.attributed)
     found.paid = amount
     found.missing = quantity - found.quantity
 
@@ -90,7 +108,8 @@ def charge_late(
         at_stamp = ts_event == one.stamp and one.missing and (one.missing > 0) == (signed > 0)
         if not (ts_event < one.stamp or at_stamp):
             continue
-        amount = EXACT.multiply(-signed, EXACT.multiply(one.mark, decimal_of(one.rate)))
+        factor = EXACT.multiply(one.mark, decimal_of(one.rate))
+        amount = bounded(EXACT.multiply(-signed, factor))
         accounts.charge_funding(book.tally(strategy), amount, paid=one.paid is not None)
         one.quantity += signed
         if one.paid is None:

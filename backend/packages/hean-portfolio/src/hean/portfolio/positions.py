@@ -21,6 +21,18 @@ CENT_FRACTION: Final = Decimal("1E-8")
 """The grid of what a partial close takes out of a position's cost."""
 
 
+FINEST: Final = Decimal("1E-12")
+"""The grid of what marks and rates make (funding, unrealised): every sum then fits 28 digits."""
+
+
+def bounded(amount: Decimal) -> Decimal:
+    """Return an amount of money with at most 12 decimals; a shorter one stays as it is."""
+    exponent = amount.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -12:
+        return amount.quantize(FINEST, context=EXACT)
+    return amount
+
+
 class VirtualPosition(msgspec.Struct, kw_only=True, gc=False):
     """What one strategy holds on one instrument, and what the outcome will be made of.
 
@@ -143,7 +155,7 @@ class InstrumentBook(msgspec.Struct, kw_only=True):
 
     def unrealised(self) -> Decimal:
         """Return what the virtual positions would realise at the last mark."""
-        return EXACT.subtract(EXACT.multiply(self.quantity, self.mark), self.cost)
+        return bounded(EXACT.subtract(EXACT.multiply(self.quantity, self.mark), self.cost))
 
     def net_fill(self, signed: Decimal, price: Decimal) -> Decimal:
         """Book a fill on the net position; return what the venue realises by it."""
