@@ -37,6 +37,7 @@ from hean.core.events import (
 from hean.core.ids import signal_id
 from hean.core.instruments import Instrument, InstrumentKind
 from hean.core.snapshot import pack, unpack
+from hean.risk import Entry, Factors, GroupRules, Place, Room, Sizing
 
 SYMBOL = "BTCUSDT-PERP.BENCH"
 INSTRUMENT = Instrument(
@@ -56,6 +57,26 @@ INSTRUMENT = Instrument(
     taker_fee=Decimal(str(FEE)),
     funding_interval_ns=0,
 )
+
+
+class FixedSizer:
+    """Sizes every order with one quantity; the benchmark's rule knows no other."""
+
+    def __init__(self, quantity: Decimal) -> None:
+        self._sizing = Sizing(quantity=quantity)
+
+    def size(self, entry: Entry, room: Room, place: Place, factors: Factors) -> Sizing:
+        return self._sizing
+
+    def size_group(
+        self,
+        entries: Sequence[Entry],
+        room: Room,
+        places: Sequence[Place],
+        factors: Factors,
+        rules: GroupRules,
+    ) -> tuple[Sizing, ...]:
+        return tuple(self._sizing for _ in entries)
 
 
 class TickFeed:
@@ -227,7 +248,6 @@ class Crossing:
                 intent=intent,
                 style=style,
                 limit=limit,
-                stop=None if limit is None else limit * 0.5,
                 strength=1.0,
                 confidence=1.0,
                 reason="crossing",

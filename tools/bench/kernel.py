@@ -28,6 +28,7 @@ from bench.crossing import (
     SYMBOL,
     BarFeed,
     CrossingSet,
+    FixedSizer,
     TickFeed,
     bench_settings,
     periods,
@@ -36,7 +37,6 @@ from bench.workloads import bars, reference, ticks
 from hean.core.events import Bar, Event, Trade
 from hean.core.journal import SqliteJournal
 from hean.main import TradingSystem
-from hean.risk import FixedSizer
 
 
 def compose(work: str, limit: int | None, directory: Path) -> tuple[TradingSystem, Any, list[int]]:
