@@ -22,6 +22,7 @@ from hean.core.events.venue import VenueSnapshot, VenueStateChanged, WalletUpdat
 from hean.core.ids import digest_of
 from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
+from hean.risk.closing import is_flat
 from hean.risk.exposure import Exposure
 from hean.risk.governor import Governor
 from hean.risk.settings import RiskSettings
@@ -38,8 +39,7 @@ class _State(msgspec.Struct):
     trip: str = ""
     action: KillAction = KillAction.HALT
     cause: str = ""
-    tripped_at: int = 0
-    reconciled_at: int = -1
+    is_reconciled: bool = False
     reference: float = 1.0
     day: int = -1
     day_high: float = 0.0
@@ -165,22 +165,31 @@ class KillSwitch:
 
     def _on_snapshot(self, event: VenueSnapshot) -> None:
         if event.complete:
-            self._state.reconciled_at = self._agenda.now
+            self._state.is_reconciled = True
 
     def _on_command(self, event: OperatorCommand) -> None:
         if event.command == FLATTEN_COMMAND:
-            self._latch(KillAction.FLATTEN, f"operator {event.operator}", 1.0, 0.0)
+            self._latch(
+                KillAction.FLATTEN, f"operator {event.operator}", 1.0, 0.0, by_operator=True
+            )
         elif event.command == HALT_COMMAND:
             self._latch(KillAction.HALT, f"operator {event.operator}", 1.0, 0.0)
         elif event.command == RESET_COMMAND:
             self._reset(event)
 
-    def _latch(self, action: KillAction, cause: str, number: float, limit: float) -> None:
-        """Trip; a latched HALT may still become a FLATTEN, nothing else changes what is latched."""
+    def _latch(
+        self,
+        action: KillAction,
+        cause: str,
+        number: float,
+        limit: float,
+        *,
+        by_operator: bool = False,
+    ) -> None:
+        """Trip. Where books are uncertain (HALT) only the operator may still order FLATTEN."""
         state = self._state
-        if state.trip and not (
-            action is KillAction.FLATTEN and state.action is KillAction.HALT
-        ):
+        is_worse = action is KillAction.FLATTEN and state.action is KillAction.HALT
+        if state.trip and not (by_operator and is_worse):
             return
         now = self._agenda.now
         trip = digest_of("kill", now, cause)
@@ -195,7 +204,8 @@ class KillSwitch:
                 limit=round(limit, 9),
             )
         )
-        state.trip, state.action, state.cause, state.tripped_at = trip, action, cause, now
+        state.trip, state.action, state.cause = trip, action, cause
+        state.is_reconciled = False
 
     def _obstacle(self, event: OperatorCommand) -> str:
         """Return why the switch cannot be re-armed yet, or nothing."""
@@ -205,7 +215,7 @@ class KillSwitch:
             return "no reason given"
         if not account or (self._account and account != self._account):
             return "account does not match"
-        if state.trip and state.reconciled_at < state.tripped_at:
+        if state.trip and not state.is_reconciled:
             return "not reconciled since the trip"
         if self._exposure.entries:
             return "entries still work"
@@ -213,7 +223,7 @@ class KillSwitch:
             return "venue not connected"
         if state.margin_ratio >= self._section.kill_margin_ratio:
             return "margin ratio still too high"
-        if state.trip and state.action is KillAction.FLATTEN and self._exposure.holdings:
+        if state.trip and state.action is KillAction.FLATTEN and not is_flat(self._exposure):
             return "positions still open"
         return ""
 
