@@ -91,7 +91,10 @@ def test_the_data_is_plain_json() -> None:
 
 @pytest.mark.parametrize(
     ("nanoseconds", "text"),
-    [(0, ""), (5 * MINUTE, "5 min"), (8 * 60 * MINUTE, "8 h"), (90_000_000_000, "90 s"), (DAY, "1 d")],
+    [
+        (0, ""), (5 * MINUTE, "5 min"), (8 * 60 * MINUTE, "8 h"), (90_000_000_000, "90 s"),
+        (DAY, "1 d"),
+    ],
 )
 def test_intervals_are_written_in_their_largest_whole_unit(nanoseconds: int, text: str) -> None:
     """Nothing is rounded away."""

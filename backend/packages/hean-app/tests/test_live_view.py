@@ -35,17 +35,25 @@ STRATEGIES = (
     ),
     _strategy("rebate_farmer", "not running because it needs a maker rebate", active=False,
               runs=False, budget=Decimal(0)),
-    _strategy("impulse_engine", "waiting because the move is too small for the strategy (2.1 against 4)"),
+    _strategy("impulse_engine", "waiting because the move is too small (2.1 against 4)"),
     _strategy("liquidity_sweep", "waiting because nothing has triggered it yet"),
     _strategy(
         "momentum_trader",
         "waiting because it is warming up, needs 3 h more", warming=True,
     ),
-    _strategy("enhanced_grid", "waiting because the strategy does not open positions in the present regime"),
-    _strategy("funding_harvester", "SOL: holding short 1.2 from 101.37", signals=1, orders=1, fills=2,
-              net=Decimal("0.3310"), budget=Decimal("58.10")),
-    _strategy("basis_arbitrage", "waiting because the expected move does not pay the costs (3.2 against 7.7)",
-              active=False, budget=Decimal(0)),
+    _strategy(
+        "enhanced_grid",
+        "waiting because the strategy does not open positions in the present regime",
+    ),
+    _strategy(
+        "funding_harvester", "SOL: holding short 1.2 from 101.37",
+        signals=1, orders=1, fills=2, net=Decimal("0.3310"), budget=Decimal("58.10"),
+    ),
+    _strategy(
+        "basis_arbitrage",
+        "waiting because the expected move does not pay the costs (3.2 against 7.7)",
+        active=False, budget=Decimal(0),
+    ),
     _strategy("correlation_arb", "waiting because the entry condition is not met (1.2 against 2)"),
     _strategy("sentiment_strategy", "waiting because the entry condition is not met"),
 )

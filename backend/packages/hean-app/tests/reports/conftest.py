@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from hean.app.reports.projection import SCHEMAS, TableWriter
+from hean.app.reports import projection
+
+SCHEMAS: dict[str, Any] = dict(vars(projection)["SCHEMAS"])  # pyarrow ships no types
 
 START = 1_759_276_800_000_000_000
 HOUR = 3_600_000_000_000
@@ -20,7 +22,7 @@ ETH = "ETHUSDT-PERP.BYBIT"
 
 def write_table(directory: Path, name: str, rows: Iterable[dict[str, Any]]) -> None:
     """Write a table with the schema of a run."""
-    writer = TableWriter(directory / f"{name}.parquet", SCHEMAS[name])
+    writer = projection.TableWriter(directory / f"{name}.parquet", SCHEMAS[name])
     for row in rows:
         writer.add(row)
     writer.close()
@@ -71,7 +73,7 @@ def allocated(hours: float, version: int, weights: dict[str, float]) -> list[dic
     ]
 
 
-def strategy_counts(**changes: Any) -> dict[str, Any]:
+def strategy_counts(**changes: object) -> dict[str, Any]:
     """Return one strategy's part of a summary."""
     return {
         "signals": 0, "order_requests": 0, "withdrawals": 0, "rejections": {},
@@ -80,7 +82,7 @@ def strategy_counts(**changes: Any) -> dict[str, Any]:
     }
 
 
-def made_summary(**changes: Any) -> dict[str, Any]:
+def made_summary(**changes: object) -> dict[str, Any]:
     """Return the summary of a small run."""
     return {
         "run_id": "0f" * 16, "mode": "replay", "versions": {"hean-app": "0.1.0"},
@@ -123,13 +125,36 @@ def made_summary(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def made() -> Callable[..., dict[str, Any]]:
-    """Makes a summary, with changes."""
+    """Return what makes a summary, with changes."""
     return made_summary
 
 
 @pytest.fixture
+def empty_tables() -> Callable[[Path], None]:
+    """Return what writes every table of a run without a row."""
+    return write_empty
+
+
+def write_empty(directory: Path) -> None:
+    """Write every table of a run without a row."""
+    for name in SCHEMAS:
+        write_table(directory, name, ())
+
+
+@pytest.fixture
+def allocations() -> Callable[[Path, int], None]:
+    """Return what writes as many allocations to one strategy as asked for."""
+
+    def write(directory: Path, count: int) -> None:
+        rows = [row for at in range(count) for row in allocated(at, at, {"a": 0.1})]
+        write_table(directory, "allocations", rows)
+
+    return write
+
+
+@pytest.fixture
 def run_directory(tmp_path: Path) -> Path:
-    """A run directory with three strategies' worth of known fills."""
+    """Return a run directory with known fills of two strategies."""
     fill_run(tmp_path)
     return tmp_path
 

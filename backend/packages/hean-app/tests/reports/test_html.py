@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from hean.app.reports.html import write_report
-from hean.app.reports.projection import SCHEMAS, TableWriter
 
 Made = Callable[..., dict[str, Any]]
 
@@ -20,7 +19,7 @@ def _written(directory: Path, summary: dict[str, Any]) -> str:
 
 @pytest.fixture
 def report(run_directory: Path, made: Made) -> str:
-    """The page of the made run."""
+    """Return the page of the made run."""
     return _written(run_directory, made())
 
 
@@ -61,10 +60,11 @@ def test_text_from_outside_is_escaped(run_directory: Path, made: Made) -> None:
     assert "&lt;i&gt;note&lt;/i&gt;" in page
 
 
-def test_a_run_without_a_single_fill_still_has_a_page(tmp_path: Path, made: Made) -> None:
+def test_a_run_without_a_single_fill_still_has_a_page(
+    tmp_path: Path, made: Made, empty_tables: Callable[[Path], None]
+) -> None:
     """Empty tables give sentences in place of charts."""
-    for name, schema in SCHEMAS.items():
-        TableWriter(tmp_path / f"{name}.parquet", schema).close()
+    empty_tables(tmp_path)
     page = _written(tmp_path, made())
     assert "No strategy had a fill." in page
     assert "too short to draw" in page

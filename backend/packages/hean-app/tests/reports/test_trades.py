@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from math import isclose
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,8 +15,8 @@ def test_net_curves_end_at_realised_less_fees_plus_funding(run_directory: Path) 
     """The last value of each curve is what its rows add up to."""
     found = {curve.name: curve for curve in net_curves(run_directory)}
     momentum = 2 * 3 - 0.11 - 0.12 + (104 - 108) - 0.06 - 0.06
-    assert found["momentum_trader"].last == pytest.approx(momentum)
-    assert found["funding_harvester"].last == pytest.approx(0.25 - 0.05)
+    assert isclose(found["momentum_trader"].last, momentum, abs_tol=1e-9)
+    assert isclose(found["funding_harvester"].last, 0.25 - 0.05, abs_tol=1e-9)
 
 
 def test_net_curves_reach_the_end_of_the_run(run_directory: Path) -> None:
@@ -32,11 +32,11 @@ def test_round_trips_are_counted_from_flat_to_flat(run_directory: Path) -> None:
     found = trade_totals(run_directory)
     momentum, carry = found["momentum_trader"], found["funding_harvester"]
     assert (momentum.closed, momentum.won, momentum.open) == (2, 1, 0)
-    assert momentum.best == pytest.approx(6 - 0.23)
-    assert momentum.worst == pytest.approx(-4 - 0.12)
+    assert isclose(momentum.best, 6 - 0.23, abs_tol=1e-9)
+    assert isclose(momentum.worst, -4 - 0.12, abs_tol=1e-9)
     assert momentum.held_ns == 6 * HOUR + 20 * HOUR
     assert (carry.closed, carry.open, carry.maker_fills) == (0, 1, 1)
-    assert momentum.profit_factor == pytest.approx((6 - 0.23) / 4.12)
+    assert isclose(momentum.profit_factor or 0.0, (6 - 0.23) / 4.12, abs_tol=1e-9)
 
 
 @settings(max_examples=80, deadline=None)
@@ -53,13 +53,13 @@ def test_realised_and_cost_account_for_every_cent(fills: list[tuple[bool, int, i
     for buys, quantity, price in fills:
         realised += book.fill("BUY" if buys else "SELL", quantity, price)
         cash += -quantity * price if buys else quantity * price
-    assert realised - book.cost == pytest.approx(cash, abs=1e-4)
+    assert isclose(realised - book.cost, cash, abs_tol=1e-4)
 
 
 def test_a_fill_through_zero_closes_and_opens() -> None:
     """Selling three of two held realises on two and leaves one short at the new price."""
     book = Book()
     book.fill("BUY", 2, 100)
-    assert book.fill("SELL", 3, 110) == pytest.approx(20)
-    assert book.quantity == pytest.approx(-1)
-    assert book.cost == pytest.approx(-110)
+    assert isclose(book.fill("SELL", 3, 110), 20, abs_tol=1e-9)
+    assert isclose(book.quantity, -1, abs_tol=1e-9)
+    assert isclose(book.cost, -110, abs_tol=1e-9)

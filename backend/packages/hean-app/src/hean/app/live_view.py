@@ -1,4 +1,4 @@
-"""The live terminal view: account, positions, strategies with what they wait for, last decisions."""
+"""The live terminal view: account, positions, what strategies wait for, last decisions."""
 
 from __future__ import annotations
 

@@ -108,7 +108,8 @@ class PlainView:
         if self._warming_at is not None and now < self._warming_at and share < 1.0:
             return
         self._warming_at = now + 2 * _SECOND_NS
-        self._line(f"warming up: {100 * share:.0f} % of the past, {events_per_second:,.0f} events/s")
+        rate = f"{events_per_second:,.0f} events/s"
+        self._line(f"warming up: {100 * share:.0f} % of the past, {rate}")
 
     def update(self, state: ViewState) -> None:
         for line in self._fresh(state):

@@ -134,7 +134,7 @@ def build_state(session: Session, *, directory: Path, speed: float | None) -> Vi
 
 
 def day_pnl(equity: EquityUpdated | None) -> float:
-    """Return the result since 00:00 UTC in USDT, from NAV per unit, so that transfers do not count."""
+    """Return the result since 00:00 UTC in USDT, from NAV per unit: transfers do not count."""
     if equity is None or equity.nav <= 0.0:
         return 0.0
     return float(equity.equity) * (equity.nav - equity.day_start) / equity.nav

@@ -93,15 +93,21 @@ def axes(plot: Plot, label: Label, *, ticks: Sequence[float] | None = None) -> s
     for value in value_ticks(plot.low, plot.high) if ticks is None else ticks:
         y = plot.y(value)
         kind = "zero" if value == 0 else "grid"
-        parts.append(f'<line class="{kind}" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{escape(label(value))}</text>')
+        across = f'x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"'
+        parts.append(f'<line class="{kind}" {across}/>')
+        parts.append(_text(_LEFT - 8, y + 4, "end", label(value)))
     base = plot.height - _BOTTOM
     for ts_ns, text in time_ticks(plot.first, plot.last):
         x = plot.x(ts_ns)
         parts.append(f'<line class="notch" x1="{x:.1f}" x2="{x:.1f}" y1="{base}" y2="{base + 4}"/>')
         anchor = "end" if x > WIDTH - _RIGHT - 20 else "middle"
-        parts.append(f'<text class="tick" x="{x:.1f}" y="{base + 17}" text-anchor="{anchor}">{text}</text>')
+        parts.append(_text(x, base + 17, anchor, text))
     return "".join(parts)
+
+
+def _text(x: float, y: float, anchor: str, text: str) -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text class="tick" {place}>{escape(text)}</text>'
 
 
 def path(plot: Plot, curve: Curve, *, steps: bool = False) -> str:

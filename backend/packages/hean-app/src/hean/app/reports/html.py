@@ -87,7 +87,8 @@ def net_card(curves: Sequence[Curve], places: Mapping[str, int], equity: Curve) 
     last = max(equity.times[-1], *(curve.times[-1] for curve in curves))
     ordered = sorted(placed, key=lambda one: -one[0].last)
     legend = "".join(
-        f'<span><i class="{colour(place)}"></i>{escape(curve.name)}<em>{signed(curve.last)}</em></span>'
+        f'<span><i class="{colour(place)}"></i>{escape(curve.name)}'
+        f"<em>{signed(curve.last)}</em></span>"
         for curve, place in ordered
     )
     chart = net_chart(placed, first, last, lambda value: f"{value:,.6g}")
@@ -97,7 +98,10 @@ def net_card(curves: Sequence[Curve], places: Mapping[str, int], equity: Curve) 
 def capital_card(stack: Stack, places: Mapping[str, int], equity: Curve) -> str:
     """Return the card of capital over time."""
     title = "Capital by strategy"
-    hint = "Share of equity each strategy may use; the empty rest is the cash reserve and capital nobody got."
+    hint = (
+        "Share of equity each strategy may use; the empty rest is the cash reserve and capital "
+        "nobody got."
+    )
     if not stack.names or not equity.times:
         return card(title, hint, '<p class="sub">No capital was allocated to anyone.</p>')
     order = [places.get(name, len(places)) for name in stack.names]

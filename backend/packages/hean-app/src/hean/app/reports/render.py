@@ -63,7 +63,7 @@ def amount(text: str | None, *, sign: bool = False) -> Text:
     if text is None:
         return Text("-", "dim")
     value = Decimal(text)
-    plain = f"{_shown(value):+,f}" if sign else f"{_shown(value):,f}"
+    plain = f"{_shown(value):+,f}" if sign and value else f"{_shown(value):,f}"
     if not sign or value == 0:
         return Text(plain)
     return Text(plain, "green" if value > 0 else "red")

@@ -257,7 +257,8 @@ def proof_card(summary: Summary) -> str:
         ),
     )
     body = "".join(
-        f'<tr><td class="text">{name}</td><td class="code text">{escape(str(text)) or "-"}</td></tr>'
+        f'<tr><td class="text">{name}</td>'
+        f'<td class="code text">{escape(str(text)) or "-"}</td></tr>'
         for name, text in rows
     )
     return card(

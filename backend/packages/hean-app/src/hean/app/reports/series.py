@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import pyarrow.parquet as pq
 
 from hean.core.errors import DataError
 
@@ -43,7 +42,8 @@ def rows_of(directory: Path, table: str, columns: Sequence[str]) -> Iterator[Row
     path = directory / f"{table}.parquet"
     if not path.is_file():
         raise DataError(f"{path} is missing; a run directory holds it")
-    with pq.ParquetFile(path) as file:
+    parquet: Any = import_module("pyarrow.parquet")  # it ships no types
+    with parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(columns=list(columns)):
             yield from batch.to_pylist()
 
@@ -115,9 +115,3 @@ def _spread(count: int, points: int) -> list[int]:
     if count <= points:
         return list(range(count))
     return sorted({round(place * (count - 1) / (points - 1)) for place in range(points)})
-
-
-def value_at(curve: Curve, ts_ns: int) -> float:
-    """Return the value in force at a time; 0 before the first."""
-    place = bisect_left(curve.times, ts_ns + 1)
-    return curve.values[place - 1] if place else 0.0

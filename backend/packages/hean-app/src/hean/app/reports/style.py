@@ -37,7 +37,8 @@ p { margin: 0; }
   background: var(--card); border: 1px solid var(--rule); border-radius: 10px;
 }
 .tile { padding: 12px 14px; }
-.tile b { display: block; font-size: 21px; font-weight: 600; line-height: 1.3; white-space: nowrap; }
+.tile b { display: block; font-size: 21px; font-weight: 600; line-height: 1.3;
+  white-space: nowrap; }
 .tile > span { color: var(--soft); font-size: 13px; }
 .card { padding: 16px 18px; margin-bottom: 16px; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 16px; }
@@ -64,7 +65,8 @@ svg path.band.second { opacity: 0.4; }
 }
 .legend i.block { height: 10px; opacity: 0.8; }
 .legend i.second { opacity: 0.4; }
-.legend i.dashed { background: repeating-linear-gradient(90deg, currentColor 0 4px, transparent 4px 6px); }
+.legend i.dashed {
+  background: repeating-linear-gradient(90deg, currentColor 0 4px, transparent 4px 6px); }
 .legend i.none { background: none; border: 1px dashed var(--soft); }
 .legend em { font-style: normal; color: var(--soft); margin-left: 6px; }
 .scroll { overflow-x: auto; }

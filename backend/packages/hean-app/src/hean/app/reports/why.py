@@ -100,7 +100,9 @@ def answer_for(strategy: str, run_dir: Path) -> Answer:
         active=one["active"],
         cannot_run_because=one.get("cannot_run_because", ""),
         busiest_hour=_busiest(strategy, funnel["hours"]),
-        reasons=_reasons(strategy, one, funnel["misses"], run_settings(run_dir)),
+        reasons=_reasons(
+            strategy, one, funnel["misses"], run_settings(run_dir), _others_feed(summary)
+        ),
     )
 
 
@@ -109,6 +111,11 @@ def _total(counts: Mapping[str, int]) -> int:
     for count in counts.values():
         found += count
     return found
+
+
+def _others_feed(summary: Mapping[str, Any]) -> str:
+    """Return the prefix of settings that do nothing for this run: those of the built-in market."""
+    return "" if summary["dataset"].get("name") == "sim" else "SIM__"
 
 
 def _busiest(strategy: str, hours: list[dict[str, Any]]) -> str:
@@ -132,6 +139,7 @@ def _reasons(
     one: Mapping[str, Any],
     misses: list[dict[str, Any]],
     settings: Mapping[str, str],
+    hidden: str,
 ) -> tuple[Reason, ...]:
     itself, gate = one["evaluations_refused"], one["rejections"]
     places: dict[str, list[dict[str, Any]]] = {}
@@ -152,7 +160,11 @@ def _reasons(
                 by_itself=itself.get(code, 0),
                 by_gate=gate.get(code, 0),
                 places=tuple(_place(row) for row in rows),
-                settings={name: settings.get(name, "") for name in advice.settings},
+                settings={
+                    name: settings.get(name, "")
+                    for name in advice.settings
+                    if not hidden or not name.startswith(hidden)
+                },
                 advice=advice.sentence,
             )
         )
