@@ -82,9 +82,7 @@ def entry(quantity: str = "0.1", *, number: int = 1, stop: str | None = "59700")
     return order_request(quantity=quantity, number=number, stop=stop)
 
 
-def close(
-    quantity: str = "0.1", *, number: int = 9, intent: Intent = Intent.CLOSE
-) -> OrderRequest:
+def close(quantity: str = "0.1", *, number: int = 9, intent: Intent = Intent.CLOSE) -> OrderRequest:
     """Build a market order against a long."""
     return order_request(
         number=number,
@@ -108,9 +106,7 @@ def stop_filled(request: OrderRequest, quantity: str) -> OrderFilled:
     """Report that a request's protective stop executed."""
     fill = filled(request, quantity=quantity, fill="stop")
     stop_id = protective_order_id(request.client_order_id)
-    return msgspec.structs.replace(
-        fill, client_order_id=stop_id, protective=True, side=Side.SELL
-    )
+    return msgspec.structs.replace(fill, client_order_id=stop_id, protective=True, side=Side.SELL)
 
 
 def test_a_request_is_sent_once() -> None:

@@ -18,9 +18,7 @@ def build(*, pulse: bool) -> tuple[MiniSystem, Reconciliation]:
         initial_wallet=Decimal(300),
     )
     system.add(venue)
-    return system, system.add(
-        Reconciliation(bus=system.bus, agenda=system.agenda, venue=venue)
-    )
+    return system, system.add(Reconciliation(bus=system.bus, agenda=system.agenda, venue=venue))
 
 
 def test_where_ticks_come_the_venue_is_asked_every_minute() -> None:

@@ -159,7 +159,7 @@ class OrdersAtTheVenue(RuleBasedStateMachine):
 
     @invariant()
     def a_restored_copy_is_the_same(self) -> None:
-        """A snapshot taken anywhere restores to a venue that makes the same snapshot."""
+        """Hold that a snapshot restores to a venue that makes the same snapshot."""
         copy = PaperVenue(
             bus=self.system.bus,
             agenda=self.system.agenda,

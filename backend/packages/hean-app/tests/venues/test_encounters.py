@@ -74,9 +74,7 @@ def test_one_print_is_not_given_to_two_orders() -> None:
     system, venue = build()
     system.take(quote(60_000.0, 60_000.1, size=1.0))
     for number in (1, 2):
-        request = order_request(
-            style=REST, price="60000", quantity="0.5", stop=None, number=number
-        )
+        request = order_request(style=REST, price="60000", quantity="0.5", stop=None, number=number)
         place(system, venue, request)
     system.take(trade(60_000.0, 1.7, Side.SELL, at=START + 1))
     assert [one.quantity for one in system.of(OrderFilled)] == [D("0.5"), D("0.2")]

@@ -11,7 +11,7 @@ PRICE, QUANTITY = Decimal(60_000), Decimal("0.01")
 
 
 def test_perpetual_pays_its_liquidity_rate_in_usdt() -> None:
-    """A perpetual's fee is notional times the maker or taker rate, and the quantity is untouched."""
+    """A perpetual's fee is notional times its rate, and the quantity is untouched."""
     instrument = btc_perpetual()
     taker = FEES.charge(instrument, Side.BUY, PRICE, QUANTITY, maker=False)
     maker = FEES.charge(instrument, Side.SELL, PRICE, QUANTITY, maker=True)

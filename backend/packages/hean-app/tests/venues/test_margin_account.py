@@ -3,7 +3,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hean.app.venues.margin_account import MarginAccount, tier_for
+from hean.app.venues.margin_account import Margin, MarginAccount, tier_for
 from hean.core.events import Side
 from hean.core.instruments import MarginTier
 from hean.core.testing import BTC, BTC_SPOT, btc_perpetual, btc_spot
@@ -52,7 +52,7 @@ def test_margin_on_marks_by_leverage_and_tier() -> None:
     held = account()
     held.book(btc_perpetual(), "one", D("0.01"), D(60_000), D(0))
     margin = held.margin(lambda _: D(61_000))
-    assert margin == (D(1010), D(122), D("3.05"))
+    assert margin == Margin(D(1010), D(122), D("3.05"))
 
 
 def test_a_higher_tier_deducts_what_lower_ones_would_ask_less() -> None:
@@ -69,7 +69,7 @@ def test_coins_count_as_margin_at_their_share() -> None:
     held = account()
     held.book(btc_spot(), "one", D("0.01"), D(60_000), D("0.6"))
     assert held.wallet == D("399.4")
-    assert held.margin(lambda _: D(60_000)) == (D("939.4"), 0, 0)
+    assert held.margin(lambda _: D(60_000)) == Margin(D("939.4"), D(0), D(0))
     short = account()
     short.book(btc_spot(), "one", D("-0.01"), D(60_000), D(0))
     assert short.margin(lambda _: D(60_000)).balance == D(1000)

@@ -18,7 +18,7 @@ def market(
     bar: Bar | None = None,
     consumed: Consumed | None = None,
 ) -> Market:
-    """What the market shows; nothing else is known."""
+    """Return what the market shows; nothing else is known."""
     return Market(quote, book, trade, bar, consumed or Consumed())
 
 

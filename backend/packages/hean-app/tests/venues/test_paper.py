@@ -235,7 +235,7 @@ def test_without_a_net_position_no_funding_is_paid() -> None:
 
 
 def test_spot_moves_coins_and_usdt() -> None:
-    """A purchase brings the quantity net of its fee and costs the full price; a sale the reverse."""
+    """A purchase brings coins net of its fee and costs the full price; a sale the reverse."""
     system, venue = build(wallet="1000")
     system.take(quote(60_000.0, 60_000.0, instrument=BTC_SPOT))
     buy = order_request(instrument=BTC_SPOT, price="60000", quantity="0.01", stop=None)

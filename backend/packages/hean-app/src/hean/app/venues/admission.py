@@ -42,15 +42,19 @@ class Reserve(NamedTuple):
     coins: Decimal
 
 
+NOTHING_HELD = Reserve(ZERO, ZERO, ZERO)
+"""What resting orders hold back where none rest."""
+
+
 def broken_rule(request: OrderRequest, instrument: Instrument) -> Refusal | None:
     """Return which of the instrument's trading rules a request breaks, if any."""
     quantity, price, spot = request.quantity, request.price, instrument.is_spot
-    if quantity <= 0 or MONEY.remainder(quantity, instrument.lot_step):
+    if quantity <= 0 or quantity % instrument.lot_step:
         return Refusal(PARAMETER, f"quantity {quantity} is no multiple of {instrument.lot_step}")
     if price is None:
         if request.style is not OrderStyle.MARKET:
             return Refusal(PARAMETER, f"a {request.style} order needs a price")
-    elif price <= 0 or MONEY.remainder(price, instrument.tick_size):
+    elif price <= 0 or price % instrument.tick_size:
         return Refusal(PARAMETER, f"price {price} is no multiple of {instrument.tick_size}")
     if quantity < instrument.min_quantity:
         code = SPOT_TOO_SMALL if spot else PARAMETER
@@ -67,7 +71,7 @@ def below_notional(order: PaperOrder, instrument: Instrument, price: Decimal) ->
     """Return a refusal when an opening order is worth less than the minimum."""
     if order.closing or order.reduce_only:
         return None
-    if MONEY.multiply(order.quantity, price) >= instrument.min_notional:
+    if order.quantity * price >= instrument.min_notional:
         return None
     code = SPOT_NOTIONAL if instrument.is_spot else BELOW_NOTIONAL
     return Refusal(code, f"order does not meet minimum order value {instrument.min_notional}")
@@ -84,7 +88,7 @@ def reserve_of(
     for order in orders:
         instrument = instruments[order.instrument]
         left = order.remaining
-        value = MONEY.multiply(left, order.price or ZERO)
+        value = left * (order.price or ZERO)
         if instrument.is_spot:
             if order.side is Side.BUY:
                 cash += value
@@ -134,10 +138,10 @@ def _margin_for(
     instrument: Instrument, opened: Decimal, price: Decimal, account: MarginAccount
 ) -> Decimal:
     """Return initial margin plus the fees to open and to close, as Bybit's order cost."""
-    value = MONEY.multiply(opened, price)
-    after = value + abs(MONEY.multiply(account.net(instrument.id), price))
+    value = opened * price
+    after = value + abs(account.net(instrument.id) * price)
     rate = account.initial_rate(instrument, after) + instrument.taker_fee + instrument.taker_fee
-    return MONEY.multiply(value, rate)
+    return value * rate
 
 
 def _short_of_coins(
@@ -150,12 +154,12 @@ def _short_of_coins(
     marks: Marks,
 ) -> Refusal | None:
     if order.side is Side.BUY:
-        cost = MONEY.multiply(wanted, price)
+        cost = wanted * price
         refusal = _unless(cost, account.wallet - reserve.cash, SPOT_BALANCE)
         if refusal is not None or account.net(instrument.id) < 0:
             return refusal
         counts = account.value_share(instrument.id, wanted)
-        margin_lost = cost - MONEY.multiply(cost, counts)
+        margin_lost = cost - cost * counts
         return _unless(margin_lost, _available(account, reserve, marks), SPOT_BALANCE)
     owned = max(ZERO, account.net(instrument.id) - reserve.coins)
     borrowed = wanted - owned

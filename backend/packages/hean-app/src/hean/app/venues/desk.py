@@ -92,15 +92,16 @@ class Desk:
         self.orders += 1
         order = order_of(request, self.orders, self._agenda.now)
         market = self.market(instrument.id)
+        wanted = self.permitted(order, instrument)
         refusal = admission.broken_rule(request, instrument) or self._refuse(
-            order, instrument, market
+            order, wanted, instrument, market
         )
         if refusal is not None:
             self.reporter.rejected(request, refusal)
         elif order.style is OrderStyle.POST_ONLY:
             self._rest(order, instrument, market)
         else:
-            self._take(order, instrument, market)
+            self._take(order, wanted, instrument, market)
 
     def cancel(self, client_order_id: str) -> None:
         """End a resting order or stop; one that is gone is no error."""
@@ -150,9 +151,10 @@ class Desk:
 
     # Admission ----------------------------------------------------------------------------------
 
-    def _refuse(self, order: PaperOrder, instrument: Instrument, market: Market) -> Refusal | None:
+    def _refuse(
+        self, order: PaperOrder, wanted: Decimal, instrument: Instrument, market: Market
+    ) -> Refusal | None:
         self.account.learn(instrument)
-        wanted = self.permitted(order, instrument)
         if wanted <= 0:
             return Refusal(admission.REDUCE_ONLY, "there is no position that the order reduces")
         price = order.price
@@ -174,6 +176,11 @@ class Desk:
         )
 
     def _reserve(self, coin: str) -> admission.Reserve:
+        for watch in self.watches.values():
+            if watch.limits:
+                break
+        else:
+            return admission.NOTHING_HELD
         resting = self._resting(stops=False)
         return admission.reserve_of(resting, self.account, self._view.instruments, coin)
 
@@ -183,9 +190,10 @@ class Desk:
         self.watch(instrument.id).add(order)
         self.reporter.accepted(order)
 
-    def _take(self, order: PaperOrder, instrument: Instrument, market: Market) -> None:
+    def _take(
+        self, order: PaperOrder, wanted: Decimal, instrument: Instrument, market: Market
+    ) -> None:
         limit = None if order.style is OrderStyle.MARKET else order.price
-        wanted = self.permitted(order, instrument)
         executions = self._fills.take(instrument, market, order.side, wanted, limit)
         self.execute(order, instrument, executions)
         if order.remaining > 0:

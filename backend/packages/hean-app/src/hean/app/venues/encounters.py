@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+import msgspec
+
 from hean.app.venues.desk import Desk
 from hean.app.venues.liquidation import Liquidator
 from hean.app.venues.matching import Execution, FillModel, Market, worsened
@@ -49,7 +51,9 @@ class Encounters:
         """Let a real quote meet what rests."""
         name = quote.instrument
         market = self._desk.market(name, quote=quote)
-        self._meet_touch(watch, name, market._replace(book=None), quote.bid, quote.ask)
+        self._meet_touch(
+            watch, name, msgspec.structs.replace(market, book=None), quote.bid, quote.ask
+        )
         if not self._has_fresh_mark(name):
             self._trigger(watch, name, (quote.bid + quote.ask) / 2.0, market)
         self._desk.prune(name, watch)

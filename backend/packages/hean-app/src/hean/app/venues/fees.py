@@ -8,13 +8,15 @@ records show more digits than any step of the instrument.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from hean.core.events import Side
-from hean.core.instruments import MONEY, ZERO, Instrument
+from hean.core.instruments import ZERO, Instrument
 
 
-class Charge(NamedTuple):
+class Charge(msgspec.Struct, frozen=True, gc=False):
     """A fill's fee in USDT, the part of it taken in base coin, and what moves the position."""
 
     fee: Decimal
@@ -39,8 +41,7 @@ class LiquidityFees:
         """Return the fee of a fill; a purchase paid in base coin receives less than it executed."""
         rate = instrument.fee_rate(maker=maker)
         if not instrument.is_spot or (side is Side.BUY) == (rate < 0):
-            fee = MONEY.multiply(MONEY.multiply(price, quantity), rate)
-            return Charge(fee, ZERO, quantity)
-        base_fee = MONEY.multiply(quantity, rate)
+            return Charge(price * quantity * rate, ZERO, quantity)
+        base_fee = quantity * rate
         moved = quantity - base_fee if side is Side.BUY else quantity + base_fee
-        return Charge(MONEY.multiply(base_fee, price), base_fee, moved)
+        return Charge(base_fee * price, base_fee, moved)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 
@@ -39,7 +38,7 @@ class Holding(msgspec.Struct):
         return MONEY.divide(self.cost, self.quantity) if self.quantity else ZERO
 
 
-class Margin(NamedTuple):
+class Margin(msgspec.Struct, frozen=True, gc=False):
     """The account's margin on present marks, in USDT."""
 
     balance: Decimal
@@ -99,7 +98,7 @@ class MarginAccount:
             holding = self.holdings[instrument.id] = Holding()
             self.learn(instrument)
         realised = _change(holding, signed, price)
-        moved = -MONEY.multiply(signed, price) if instrument.is_spot else realised
+        moved = -(signed * price) if instrument.is_spot else realised
         self.wallet = self.wallet + moved - fee
         share = holding.shares.get(strategy, ZERO) + signed
         if share:
@@ -137,9 +136,9 @@ class MarginAccount:
             if not quantity:
                 continue
             mark = marks(name)
-            value = holding.cost if mark is None else MONEY.multiply(quantity, mark)
+            value = holding.cost if mark is None else quantity * mark
             if self._instruments[name].is_spot:
-                balance += MONEY.multiply(value, self.value_share(name, quantity))
+                balance += value * self.value_share(name, quantity)
                 if quantity > 0:
                     continue
             else:
@@ -147,8 +146,8 @@ class MarginAccount:
             size = abs(value)
             tier = tier_for(self._tiers[name], size)
             rate = max(self._rate, tier.initial_rate)
-            initial += MONEY.multiply(size, rate)
-            maintenance += MONEY.multiply(size, tier.maintenance_rate) - tier.deduction
+            initial += size * rate
+            maintenance += size * tier.maintenance_rate - tier.deduction
         return Margin(balance, initial, maintenance)
 
     def maintenance_of(self, instrument: str, mark: Decimal) -> Decimal:
@@ -169,7 +168,9 @@ class MarginAccount:
 
     def snapshot(self) -> bytes:
         """Return wallet, holdings and the rules of what is held."""
-        return pack(self.name, 1, _State(self.wallet, list(self.holdings.items()), self._instruments))
+        return pack(
+            self.name, 1, _State(self.wallet, list(self.holdings.items()), self._instruments)
+        )
 
     def restore(self, state: bytes) -> None:
         """Take over a snapshot."""
@@ -186,7 +187,7 @@ def _change(holding: Holding, signed: Decimal, price: Decimal) -> Decimal:
     before = holding.quantity
     if not before or (before > 0) == (signed > 0):
         holding.quantity = before + signed
-        holding.cost += MONEY.multiply(signed, price)
+        holding.cost += signed * price
         return ZERO
     closed = min(abs(signed), abs(before))
     if closed == abs(before):
@@ -195,8 +196,8 @@ def _change(holding: Holding, signed: Decimal, price: Decimal) -> Decimal:
         share = MONEY.divide(MONEY.multiply(holding.cost, closed), abs(before))
         released = share.quantize(_COST_STEP, context=MONEY)
     moved = closed if before > 0 else -closed
-    realised = MONEY.multiply(moved, price) - released
+    realised = moved * price - released
     opened = signed + moved
     holding.quantity = before + signed
-    holding.cost = holding.cost - released + MONEY.multiply(opened, price)
+    holding.cost = holding.cost - released + opened * price
     return realised

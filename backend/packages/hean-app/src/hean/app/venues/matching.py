@@ -42,7 +42,7 @@ class Consumed(msgspec.Struct):
         return self.asks if side is Side.BUY else self.bids
 
 
-class Market(NamedTuple):
+class Market(msgspec.Struct, frozen=True):
     """What is known of an instrument when an order meets it."""
 
     quote: Quote | None

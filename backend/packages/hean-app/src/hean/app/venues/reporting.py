@@ -32,14 +32,15 @@ class Reporter:
         self._agenda = agenda
         self._latency = latency
         self.fills = 0
-        self.newest_due = 0
+        self.newest_due: int = 0
+        self._asked_at: int = -1
 
     def due(self) -> int:
         """Return when a report made now arrives."""
         now = self._agenda.now
-        due = now + self._latency.delay(Leg.REPORT, now)
-        if due > self.newest_due:
-            self.newest_due = due
+        if now != self._asked_at:
+            self._asked_at = now
+            self.newest_due = max(self.newest_due, now + self._latency.delay(Leg.REPORT, now))
         return self.newest_due
 
     def settled_at(self) -> int:
