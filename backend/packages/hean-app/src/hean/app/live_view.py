@@ -195,7 +195,7 @@ def strategies_table(state: ViewState, rows: int, width: int) -> Table:
 
 def _strategy_cells(one: StrategyLine) -> tuple[RenderableType, ...]:
     faint = not one.runs or not one.active
-    text = one.text.replace(_WAITING, "", 1)
+    text = one.text.replace(_WAITING + "the strategy ", "", 1).replace(_WAITING, "", 1)
     style = "dim" if faint else ("cyan" if one.warming else "")
     if "holding" in text or "closing" in text:
         style = "bold"
