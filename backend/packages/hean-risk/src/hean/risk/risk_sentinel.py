@@ -209,7 +209,10 @@ class RiskSentinel:
         return build_envelope(self, self._agenda.now)
 
     def refresh(self) -> None:
-        """Recompute what changed; a failure bars entries until a recomputation succeeds."""
+        """Recompute what changed; a failure bars entries until a recomputation succeeds.
+
+        An order alone makes nothing younger: the age counts from the last beat, equity or budget.
+        """
         if not self._dirty and self._seen_exposure == self.exposure.version:
             return
         self._recompute()
@@ -361,9 +364,10 @@ class RiskSentinel:
         except _CALCULATION_ERRORS:
             return
         self.failed = False
+        if self._dirty:
+            self.state.recomputed_at = self._agenda.now
         self._dirty = False
         self._seen_exposure = self.exposure.version
-        self.state.recomputed_at = self._agenda.now
 
     def _calculate(self) -> None:
         state, section = self.state, self.section
@@ -473,6 +477,7 @@ class RiskSentinel:
         if now - state.recomputed_at >= interval:
             if self.exposure.holdings:
                 self.exposure.revalue()
+            self._dirty = True
             self._recompute()
         if now - state.published_at >= interval:
             self._publish_if(self._has_moved)

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from hean.config import HEANSettings
+from hean.core.events.decision import EdgeGuardChanged, GuardMode, SignalRejected
+from hean.core.events.market import Regime, Side
+from hean.core.events.portfolio import ShadowClosed
+from hean.core.events.reasons import ReasonCode
+from hean.core.events.system import RunStarted
+from hean.core.testing import ETH, profile, signal
+from hean.risk.testing import RiskSystem
+
+ENFORCE = HEANSettings(edge_guard="enforce")
+
+
+def shadow(system: RiskSystem, net_bp: float, *, promotes: bool = True) -> None:
+    """Report a shadow outcome on ETH in a NORMAL regime."""
+    at = system.now
+    system.take(
+        ShadowClosed(
+            ts_event=at,
+            ts_init=at,
+            strategy="alpha",
+            instrument=ETH,
+            side=Side.BUY,
+            opened_at=at,
+            entry_price=3500.0,
+            exit_price=3500.0,
+            gross_bp=net_bp,
+            fees_bp=0.0,
+            funding_bp=0.0,
+            net_bp=net_bp,
+            stop_bp=200.0,
+            r_multiple=net_bp / 200.0,
+            mae_r=0.0,
+            mfe_r=0.0,
+            regime=Regime.NORMAL,
+            phase=None,
+            cycle=None,
+            exit_reason="target",
+            signal_id="x",
+            refusal="EDGE_UNPROVEN",
+            promotes=promotes,
+        )
+    )
+
+
+def ask(system: RiskSystem, number: int = 1) -> None:
+    """Ask for an entry on ETH that claims a cost of 10 bp."""
+    system.tick()
+    system.take(
+        signal(
+            "alpha",
+            number=number,
+            limit=3_500.0,
+            stop=3_430.0,
+            targets=(3_710.0,),
+            instrument=ETH,
+            at=system.now,
+        )
+    )
+
+
+def test_outcomes_lead_from_shadow_over_probe_to_active_and_back() -> None:
+    """30 good outcomes make PROBE, 50 ACTIVE, a bad run SHADOW; each move is published."""
+    system = RiskSystem("alpha", settings=ENFORCE)
+    ask(system)
+    for index in range(60):
+        shadow(system, 25.0 + index % 3)
+    for _ in range(40):
+        shadow(system, -60.0)
+    moves = [(one.previous, one.mode, one.outcomes) for one in system.of(EdgeGuardChanged)]
+    assert moves[0] == (GuardMode.SHADOW, GuardMode.PROBE, 30)
+    assert moves[1][:2] == (GuardMode.PROBE, GuardMode.ACTIVE)
+    assert moves[1][2] >= 50
+    assert moves[2][1] is GuardMode.SHADOW
+    assert system.of(EdgeGuardChanged)[0].cell == "alpha/majors/NORMAL"
+
+
+def test_plan_failures_never_promote() -> None:
+    """Outcomes that may not promote leave the cell in SHADOW."""
+    system = RiskSystem("alpha", settings=ENFORCE)
+    for _ in range(100):
+        shadow(system, 50.0, promotes=False)
+    assert system.of(EdgeGuardChanged) == []
+
+
+def test_a_probing_strategy_trades_the_smallest_quantity() -> None:
+    """PROBE opens one lot where full size would be more; ACTIVE opens more."""
+    system = RiskSystem("alpha", settings=ENFORCE, capital="3000")
+    ask(system)
+    assert system.of(SignalRejected)[-1].code is ReasonCode.EDGE_UNPROVEN
+    for _ in range(30):
+        shadow(system, 80.0)
+    ask(system, 2)
+    assert system.orders()[-1].quantity == Decimal("0.01")
+    for index in range(30):
+        shadow(system, 80.0 + index % 2)
+    system.open(system.orders()[-1])
+    system.flat("alpha", ETH)
+    ask(system, 3)
+    assert system.orders()[-1].quantity > Decimal("0.01")
+
+
+def test_auto_enforces_live_only() -> None:
+    """The automatic setting observes in paper and replay and enforces in live."""
+    system = RiskSystem("alpha")
+    for mode, expected in (("replay", False), ("paper", False), ("live", True)):
+        at = system.now
+        system.take(
+            RunStarted(
+                ts_event=at,
+                ts_init=at,
+                run_id="r",
+                mode=mode,
+                feed="f",
+                seed=0,
+                settings_sha256="",
+            )
+        )
+        assert system.risk.edge_guard.enforces is expected
+
+
+def test_a_plan_that_lives_on_a_rebate_needs_one() -> None:
+    """Without a maker rebate such a strategy's plan does not pay: NO_REBATE."""
+    rebate = replace(profile("alpha"), needs_rebate=True)
+    system = RiskSystem(rebate, settings=ENFORCE)
+    ask(system)
+    assert system.of(SignalRejected)[-1].code is ReasonCode.NO_REBATE
+
+
+def test_observe_gives_the_same_verdicts_and_refuses_nothing() -> None:
+    """Objections are counted alike under both settings; observe lets the order through."""
+    counts: list[dict[str, int]] = []
+    for setting in (ENFORCE, HEANSettings(edge_guard="observe")):
+        system = RiskSystem("alpha", settings=setting)
+        ask(system)
+        counts.append(dict(system.risk.edge_guard.objections))
+        assert len(system.orders()) == (setting.edge_guard == "observe")
+    assert counts[0] == counts[1] == {ReasonCode.EDGE_UNPROVEN: 1}
+
+
+def test_a_snapshot_keeps_modes() -> None:
+    """A restored guard knows its cells."""
+    system = RiskSystem("alpha", settings=ENFORCE)
+    for _ in range(31):
+        shadow(system, 80.0)
+    other = RiskSystem("alpha", settings=ENFORCE)
+    other.risk.edge_guard.restore(system.risk.edge_guard.snapshot())
+    assert other.risk.edge_guard.tracks == system.risk.edge_guard.tracks

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hean.core.events.market import Side
+from hean.core.testing import (
+    ETH,
+    SOL,
+    cancelled,
+    expired,
+    filled,
+    order_request,
+    position_opened,
+    rejected,
+    unknown,
+)
+from hean.risk import Exposure, RiskSettings
+from hean.risk.testing import RiskSystem
+
+
+def test_an_order_counts_in_full_until_the_venue_says() -> None:
+    """Working, unknown and being cancelled it keeps its risk; only its end frees it."""
+    system = RiskSystem("alpha")
+    exposure = system.risk.exposure
+    order = order_request(risk="2", at=system.now)
+    system.take(order)
+    assert (exposure.open_risk, exposure.gross, exposure.entries) == (2, 60, 1)
+    system.take(unknown(order, at=system.now))
+    exposure.leave((order.client_order_id,))
+    assert (exposure.open_risk, exposure.entries) == (2, 1)
+    system.take(rejected(order, at=system.now))
+    assert (exposure.open_risk, exposure.gross, exposure.entries) == (0, 0, 0)
+
+
+def test_a_partial_fill_carries_its_share_of_risk() -> None:
+    """After a quarter filled three quarters of R still work."""
+    system = RiskSystem("alpha")
+    order = order_request(quantity="0.004", risk="2", at=system.now)
+    system.take(order, filled(order, quantity="0.001", at=system.now))
+    assert system.risk.exposure.open_risk == Decimal("1.5")
+
+
+def test_a_position_risks_what_lies_between_mark_and_stop() -> None:
+    """Risk falls as price runs away from the stop and is never negative."""
+    system = RiskSystem("alpha")
+    order = order_request(risk="1", at=system.now)
+    system.take(order)
+    system.open(order)
+    first = system.risk.exposure.open_risk
+    assert Decimal("0.3") < first < Decimal("0.4")
+    system.tick(btc=61_000.0)
+    system.risk.exposure.revalue()
+    assert system.risk.exposure.open_risk > first
+    system.tick(btc=59_000.0)
+    system.risk.exposure.revalue()
+    assert system.risk.exposure.open_risk == 0
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["order", "fill", "end", "unknown", "close", "mark"]),
+        st.sampled_from(["alpha", "beta"]),
+        st.sampled_from([ETH, SOL]),
+        st.sampled_from(list(Side)),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS)
+def test_totals_equal_the_sum_of_their_parts(events: list[tuple[str, str, str, Side]]) -> None:
+    """After any sequence the totals kept by difference equal those of a fresh restore."""
+    system = RiskSystem("alpha", "beta")
+    for number, (kind, name, instrument, side) in enumerate(events):
+        orders = [
+            one
+            for one in system.orders()
+            if one.client_order_id in system.risk.exposure.orders
+        ]
+        match kind:
+            case "order":
+                system.take(
+                    order_request(
+                        name,
+                        side,
+                        number=number,
+                        instrument=instrument,
+                        price="200",
+                        stop="190",
+                        at=system.now,
+                    )
+                )
+            case "fill" if orders:
+                system.open(orders[0])
+            case "end" if orders:
+                end = expired if number % 2 else cancelled
+                system.take(end(orders[0], at=system.now))
+            case "unknown" if orders:
+                system.take(unknown(orders[0], at=system.now))
+            case "close":
+                if (name, instrument) in system.risk.exposure.holdings:
+                    system.flat(name, instrument)
+            case _:
+                system.tick(eth=3_500.0 + number, sol=200.0 - number / 10)
+                system.risk.exposure.revalue()
+    kept = system.risk.exposure
+    fresh = Exposure(settings=system.settings, section=RiskSettings(), view=system.view)
+    fresh.restore(kept.snapshot())
+    assert (fresh.open_risk, fresh.gross, fresh.entries) == (
+        kept.open_risk,
+        kept.gross,
+        kept.entries,
+    )
+    for name, tally in fresh.by_instrument.items():
+        mine = kept.by_instrument[name]
+        assert (tally.net, tally.buys, tally.sells) == (mine.net, mine.buys, mine.sells)
+
+
+def test_positions_nobody_here_opened_count_too() -> None:
+    """A position of EXTERNAL is inside gross value and open risk."""
+    system = RiskSystem("alpha")
+    system.take(position_opened("EXTERNAL", quantity="0.01", risk="5", at=system.now))
+    assert system.risk.exposure.gross == Decimal("600.0005")
+    assert system.risk.exposure.open_risk == 5
