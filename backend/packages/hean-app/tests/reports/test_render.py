@@ -74,8 +74,10 @@ def test_the_next_step_names_a_command_that_fits_the_run(summary: dict[str, Any]
 
 
 def test_small_amounts_keep_their_digits() -> None:
-    """Amounts below one show what two digits would hide, larger ones are rounded to cents."""
+    """Amounts far below one show what two digits would hide, others are rounded to cents."""
     assert amount("0.00012").plain == "0.00012"
+    assert amount("0.041256").plain == "0.0413"
+    assert amount("-0.41042504", sign=True).plain == "-0.41"
     assert amount("1234.567", sign=True).plain == "+1,234.57"
     assert amount("0.5").plain == "0.50"
     assert amount("-0").plain.lstrip("-") == "0.00"

@@ -147,14 +147,14 @@ def equity_chart(equity: Curve, wallet: Curve, label: Label) -> str:
         f"{axes(plot, label)}"
         f'<path class="wash c0" d="{fill}"/>'
         f'<path class="line faint" d="{path(plot, wallet, steps=True)}"/>'
-        f'<path class="line c0" d="{path(plot, equity)}"/>'
+        f'<path class="line c0" d="{path(plot, equity, steps=True)}"/>'
     )
     return svg(plot.height, body, "equity and wallet over time")
 
 
 def _closed(plot: Plot, curve: Curve, base: float) -> str:
     left, right, bottom = plot.x(curve.times[0]), plot.x(curve.times[-1]), plot.y(base)
-    return f"{path(plot, curve)}L{right:.1f} {bottom:.1f}L{left:.1f} {bottom:.1f}Z"
+    return f"{path(plot, curve, steps=True)}L{right:.1f} {bottom:.1f}L{left:.1f} {bottom:.1f}Z"
 
 
 def drawdown_chart(drawdown: Curve, label: Label) -> str:
@@ -167,7 +167,7 @@ def drawdown_chart(drawdown: Curve, label: Label) -> str:
     body = (
         f"{axes(plot, label, ticks=ticks)}"
         f'<path class="wash bad" d="{_closed(plot, drawdown, 0.0)}"/>'
-        f'<path class="line bad" d="{path(plot, drawdown)}"/>'
+        f'<path class="line bad" d="{path(plot, drawdown, steps=True)}"/>'
     )
     return svg(plot.height, body, "drawdown over time")
 

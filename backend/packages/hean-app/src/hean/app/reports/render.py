@@ -15,7 +15,7 @@ from rich.text import Text
 Summary = dict[str, Any]
 _PIPE_WIDTH = 140
 _CENT = Decimal("0.01")
-_SMALL = Decimal("0.00000001")
+_TENTH = Decimal("0.1")
 
 
 def print_summary(summary: Summary, directory: Path | None, *, as_json: bool) -> None:
@@ -70,11 +70,10 @@ def amount(text: str | None, *, sign: bool = False) -> Text:
 
 
 def _shown(value: Decimal) -> Decimal:
-    if abs(value) >= 1 or value == 0:
+    """Round to cents, or to three digits where cents would show next to nothing."""
+    if abs(value) >= _TENTH or value == 0:
         return value.quantize(_CENT)
-    digits = value.quantize(_SMALL).normalize()
-    exponent = digits.as_tuple().exponent
-    return digits if isinstance(exponent, int) and exponent < -2 else value.quantize(_CENT)
+    return value.quantize(Decimal(1).scaleb(value.adjusted() - 2)).normalize()
 
 
 def money_table(summary: Summary) -> Table:

@@ -232,9 +232,9 @@ def lines_of(answer: Answer) -> list[str]:
 
 
 def _reason_lines(one: Reason) -> list[str]:
-    count = f"{one.by_gate or one.by_itself:,} times"
+    count = _times(one.by_gate or one.by_itself)
     if one.by_gate and one.by_itself:
-        count = f"{one.by_gate:,} times, and {one.by_itself:,} times by the strategy itself"
+        count = f"{count}, and {_times(one.by_itself)} by the strategy itself"
     lines = [f"  {one.code}  {count}", f"    {one.sentence}"]
     lines += [f"    {_place_text(place, one.code)}" for place in one.places[:_PLACES]]
     if len(one.places) > _PLACES:
@@ -249,8 +249,12 @@ def _reason_lines(one: Reason) -> list[str]:
 
 def _place_text(place: Place, code: str) -> str:
     layer = f" ({place.layer})" if place.layer not in ("", code) else ""
-    start = f"{place.instrument}{layer}: {place.count:,} times"
+    start = f"{place.instrument}{layer}: {_times(place.count)}"
     if place.off is None:
         return f"{start}; no number decides, first at {place.at}"
-    off = f"{100 * place.off:.3g} % off" if place.limit else "limit 0"
-    return f"{start}, nearest {place.number:g} against {place.limit:g} ({off}) at {place.at}"
+    off = f" ({100 * place.off:.3g} % off)" if place.limit else ""
+    return f"{start}, nearest {place.number:g} against {place.limit:g}{off} at {place.at}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
