@@ -234,6 +234,20 @@ def test_without_a_net_position_no_funding_is_paid() -> None:
     assert system.of(FundingPaid) == []
 
 
+def test_funding_is_paid_on_what_has_been_reported() -> None:
+    """A fill that nobody has heard of at the stamp neither pays nor saves funding."""
+    system, venue = build(SLOW)
+    system.take(trade(60_000.0), mark(60_000.0))
+    venue.submit(order_request(quantity="0.1", stop=None))
+    system.kernel.advance(START + 55_000_000)
+    assert venue.account().positions[0].quantity == D("0.1")
+    system.take(funding(settled=True, at=START + 56_000_000))
+    assert system.of(FundingPaid) == []
+    system.take(funding(settled=True, at=START + 60_000_000))
+    system.advance(0.1)
+    assert [one.amount for one in system.of(FundingPaid)] == [D("-0.6")]
+
+
 def test_spot_moves_coins_and_usdt() -> None:
     """A purchase brings coins net of its fee and costs the full price; a sale the reverse."""
     system, venue = build(wallet="1000")

@@ -23,7 +23,7 @@ from hean.app.venues.liquidation import Liquidator
 from hean.app.venues.margin_account import MarginAccount
 from hean.app.venues.matching import Consumed, FillModel, MarketFills
 from hean.app.venues.queueing import BehindDisplayedSize, QueueModel
-from hean.app.venues.reporting import Reporter
+from hean.app.venues.reporting import Reporter, Unheard
 from hean.app.venues.resting import Watch
 from hean.app.venues.settings import VenueSettings
 from hean.core.bus import Bus, Stage
@@ -71,6 +71,7 @@ class _State(msgspec.Struct, frozen=True):
     orders: int
     fills: int
     newest_due: int
+    unheard: list[Unheard]
     sent: int
     transit: dict[str, _Transit]
 
@@ -261,6 +262,7 @@ class PaperVenue:
             orders=desk.orders,
             fills=self._reporter.fills,
             newest_due=self._reporter.newest_due,
+            unheard=self._reporter.unheard,
             sent=self._sent,
             transit=self._transit,
         )
@@ -281,5 +283,6 @@ class PaperVenue:
         desk.orders = found.orders
         self._reporter.fills = found.fills
         self._reporter.newest_due = found.newest_due
+        self._reporter.unheard = found.unheard
         self._sent = found.sent
         self._transit = found.transit

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from hean.app.venues.admission import Refusal
 from hean.app.venues.fees import Charge
 from hean.app.venues.latency import LatencyModel, Leg
@@ -19,10 +21,20 @@ from hean.core.events import (
     OrderFilled,
     OrderRejected,
     OrderRequest,
+    Side,
     WalletUpdated,
 )
 from hean.core.events.base import Event
+from hean.core.instruments import ZERO
 from hean.core.timers import Agenda
+
+
+class Unheard(msgspec.Struct, frozen=True, gc=False):
+    """A fill whose report is still on its way: when it arrives, and what it moves."""
+
+    due: int
+    instrument: str
+    signed: Decimal
 
 
 class Reporter:
@@ -32,6 +44,7 @@ class Reporter:
         self._agenda = agenda
         self._latency = latency
         self.fills = 0
+        self.unheard: list[Unheard] = []
         self.newest_due: int = 0
         self._asked_at: int = -1
 
@@ -134,6 +147,10 @@ class Reporter:
         """Say that an order executed; the fill's id counts the venue's fills."""
         due = self.due()
         self.fills += 1
+        if due > self._agenda.now:
+            signed = charge.quantity if order.side is Side.BUY else -charge.quantity
+            self.unheard = [one for one in self.unheard if one.due > self._agenda.now]
+            self.unheard.append(Unheard(due, order.instrument, signed))
         self._send(
             due,
             OrderFilled(
@@ -157,6 +174,16 @@ class Reporter:
                 protective=order.protective,
             ),
         )
+
+    def unheard_of(self, instrument: str) -> Decimal:
+        """Return what fills that nobody has heard of yet add to a position."""
+        now = self._agenda.now
+        self.unheard = [one for one in self.unheard if one.due > now]
+        found = ZERO
+        for one in self.unheard:
+            if one.instrument == instrument:
+                found += one.signed
+        return found
 
     def funding(
         self, settled: FundingRate, mark: Decimal, quantity: Decimal, amount: Decimal

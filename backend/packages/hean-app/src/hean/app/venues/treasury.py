@@ -101,8 +101,13 @@ class Treasury:
             watch.guard(*((at - room, _OPEN[1]) if quantity > 0 else (_OPEN[0], at + room)))
 
     def settle_funding(self, settled: FundingRate) -> None:
-        """Pay or receive funding on the net position at a stamp: the exact product."""
-        quantity = self._account.net(settled.instrument)
+        """Pay or receive funding on the net position at a stamp: the exact product.
+
+        The position is the one that has been reported by then, so that the books, which know no
+        other, attribute just what is paid.
+        """
+        unheard = self._reporter.unheard_of(settled.instrument)
+        quantity = self._account.net(settled.instrument) - unheard
         mark = self.mark(settled.instrument)
         rules = self._view.instruments.get(settled.instrument)
         if not quantity or mark is None or rules is None or rules.is_spot:
