@@ -231,7 +231,7 @@ class Bench:
                 through = low < signal.limit
             elif low < high:
                 through = high > signal.limit
-            if through and now > signal.ts_init:
+            if through and now > signal.ts_init and instrument != self._unfillable:
                 del self.working[instrument]
                 self._fill(signal, signal.limit, now)
         position = self.positions.get(instrument)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from hean.config import Section
+from hean.strategies.basis_arbitrage import BasisSettings
+from hean.strategies.correlation_arb import CorrelationSettings
 from hean.strategies.funding_desk import FundingSettings
 from hean.strategies.hf_scalping import ScalpingSettings
 from hean.strategies.momentum_trader import MomentumSettings
@@ -19,5 +21,9 @@ class StrategiesSettings(Section):
     """MomentumTrader."""
     funding_harvester: FundingSettings = FundingSettings()
     """FundingHarvester."""
+    basis_arbitrage: BasisSettings = BasisSettings()
+    """BasisArbitrage."""
+    correlation_arb: CorrelationSettings = CorrelationSettings()
+    """CorrelationArbitrage."""
     others: dict[str, dict[str, str | float | bool]] = Field(default_factory=dict)
     """Settings of strategies from other packages, as JSON: name, then field, then value."""
