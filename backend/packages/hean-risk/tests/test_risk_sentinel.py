@@ -188,11 +188,11 @@ def test_a_cluster_shares_half_of_the_open_risk() -> None:
     )
     sentinel = system.risk.sentinel
     sentinel.refresh()
-    assert sentinel.room("alpha", smallest_only=False).cluster_risk_left == Decimal(25)
-    assert sentinel.room("gamma", smallest_only=False).cluster_risk_left == Decimal("12.5")
+    assert sentinel.rooms.room("alpha", smallest_only=False).cluster_risk_left == Decimal(25)
+    assert sentinel.rooms.room("gamma", smallest_only=False).cluster_risk_left == Decimal("12.5")
     ask(system)
     used = system.orders()[0].risk
-    assert sentinel.room("beta", smallest_only=False).cluster_risk_left == Decimal(25) - used
+    assert sentinel.rooms.room("beta", smallest_only=False).cluster_risk_left == Decimal(25) - used
 
 
 def test_the_envelope_counts_what_works_and_what_is_held() -> None:

@@ -41,6 +41,20 @@ def closable(exposure: Exposure, key: Key, instrument: Instrument) -> Decimal:
     return instrument.quantity_floor(left) if left > ZERO else ZERO
 
 
+def flat_quantity(
+    exposure: Exposure, key: Key, instrument: Instrument, cancels: tuple[str, ...]
+) -> Decimal:
+    """Return what may be closed now: exits that are cancelled with it cover nothing any more."""
+    holding = exposure.holdings.get(key)
+    if holding is None:
+        return ZERO
+    quantity = closable(exposure, key, instrument)
+    for order in exposure.orders_of(key):
+        if not order.is_entry and order.client_order_id in cancels:
+            quantity += order.remaining
+    return instrument.quantity_floor(min(quantity, abs(holding.quantity)))
+
+
 def own_orders(exposure: Exposure, key: Key) -> tuple[str, ...]:
     """Return what a flat wish cancels: the key's working entries, and exits that only rest."""
     return tuple(

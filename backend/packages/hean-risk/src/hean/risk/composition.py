@@ -12,6 +12,7 @@ from hean.core.timers import Agenda
 from hean.risk.anomaly import AnomalyGuard
 from hean.risk.closer import Closer
 from hean.risk.edge_guard import EdgeGuard
+from hean.risk.entry_layers import EntryLayers
 from hean.risk.exposure import Exposure
 from hean.risk.gate import RiskGate
 from hean.risk.governor import Governor
@@ -58,7 +59,7 @@ class Risk:
         )
 
 
-def build_risk(
+def build_risk(  # size-ok: one constructor call a component
     *,
     settings: HEANSettings,
     section: RiskSettings,
@@ -97,8 +98,7 @@ def build_risk(
         streaks=streaks,
         tails=BookTails(exposure=exposure, history=tail, view=view),
     )
-    gate = RiskGate(
-        bus=bus,
+    layers = EntryLayers(
         agenda=agenda,
         tracker=tracker,
         exposure=exposure,
@@ -108,6 +108,9 @@ def build_risk(
             settings=settings, section=section, view=view, exposure=exposure
         ),
         sizer=sizer or PositionSizer(settings=settings, section=section),
+    )
+    gate = RiskGate(
+        bus=bus, agenda=agenda, exposure=exposure, sentinel=sentinel, layers=layers
     )
     closer = Closer(
         bus=bus,

@@ -86,7 +86,7 @@ def _strategy(sentinel: RiskSentinel, name: str, weight: Decimal | None) -> Stra
         budget=ZERO if weight is None else budget_of(weight, sentinel.state.equity),
         risk_used=tally.risk,
         notional_used=tally.notional,
-        size_factor=sentinel.size_factor(name),
+        size_factor=sentinel.rooms.size_factor(name),
         blocked_until=until,
         reason="STRATEGY_BLOCKED" if until else reason,
     )

@@ -19,49 +19,18 @@ from hean.core.events.reasons import ReasonCode
 from hean.core.events.strategy import Intent, OrderStyle, Signal
 from hean.core.events.system import RunStarted, TimerFired
 from hean.core.ids import client_order_id, minted_order_id
-from hean.core.inflight_tracker import InFlightTracker, Refusal, SlotRequest
 from hean.core.instruments import MONEY, ZERO, decimal_of, significant
 from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
-from hean.risk.closing import closable, exit_side, own_orders, shrinks_net
-from hean.risk.edge_guard import EdgeGuard, GuardMode, Verdict
+from hean.risk.closing import exit_side, flat_quantity, own_orders, shrinks_net
+from hean.risk.entry_layers import LAYERS, SIGNAL, SIZER, SLOT, EntryLayers, Refused, Wish
 from hean.risk.exposure import Exposure, Key, WorkingOrder
-from hean.risk.limits import (
-    LastEntry,
-    check_borrow,
-    check_conflict,
-    check_orders,
-    check_position,
-    check_reward,
-)
-from hean.risk.preparation import Preparation
+from hean.risk.limits import LastEntry
 from hean.risk.risk_sentinel import RiskSentinel
-from hean.risk.sizing import Entry, Factors, GroupRules, Place, Sizer, Sizing
+from hean.risk.sizing import Sizing
 
-LAYERS: Final = ("SIGNAL", "ACTIVE", "ENVELOPE", "EDGE", "SIZER", "LIMITS", "SLOT")
-SIGNAL, ACTIVE, ENVELOPE, EDGE, SIZER, LIMITS, SLOT = range(7)
 _CENT_OF_CENT: Final = Decimal("0.00000001")
 _INCOMPLETE: Final = "incomplete"
-
-
-class Refused(msgspec.Struct, frozen=True, gc=False):
-    """A layer's no: which layer, the code, the number that decided and its limit."""
-
-    layer: int
-    code: ReasonCode
-    number: float = 0.0
-    limit: float = 0.0
-    cap: str = ""
-    sentence: str = ""
-
-
-class Wish(msgspec.Struct, frozen=True, gc=False):
-    """A signal past the edge layer, ready to be sized."""
-
-    signal: Signal
-    entry: Entry
-    place: Place
-    verdict: Verdict
 
 
 class GateStatistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,24 +72,17 @@ class RiskGate:
         *,
         bus: Bus,
         agenda: Agenda,
-        tracker: InFlightTracker,
         exposure: Exposure,
         sentinel: RiskSentinel,
-        edge_guard: EdgeGuard,
-        preparation: Preparation,
-        sizer: Sizer,
+        layers: EntryLayers,
     ) -> None:
         self._bus = bus
         self._agenda = agenda
-        self._tracker = tracker
         self._exposure = exposure
         self._sentinel = sentinel
-        self._guard = edge_guard
-        self._preparation = preparation
-        self._sizer = sizer
+        self._layers = layers
         self._counts = _Counts([0] * len(LAYERS), [0] * len(LAYERS))
         self._pending: dict[str, list[Signal]] = {}
-        self._last_entries: dict[str, LastEntry] = {}
         self._history_until = 0
 
     def attach(self, bus: Bus) -> None:
@@ -169,79 +131,18 @@ class RiskGate:
 
     def _decide(self, signal: Signal) -> None:
         """Decide one order on its own."""
-        wish = self._examine(signal, None)
+        layers = self._layers
+        wish = layers.examine(signal, None)
         if isinstance(wish, Refused):
             self._reject(signal, wish)
             return
-        sentinel = self._sentinel
-        room = sentinel.room(signal.strategy, smallest_only=self._is_small(wish))
-        factors = self._factors(wish)
-        sizing = self._sizer.size(wish.entry, room, wish.place, factors)
-        refused = _size_refusal(sizing)
+        sizing, refused = layers.size(wish)
         if refused is None:
-            refused = self._check(wish, sizing, 1, 0)
-        if refused is None:
-            refused = self._reserve((signal,))
+            refused = layers.reserve((signal,))
         if refused is not None:
             self._reject(signal, refused)
             return
         self._mint(wish, sizing)
-
-    def _examine(self, signal: Signal, replaced: Key | None) -> Wish | Refused:
-        """Run the layers before the sizer."""
-        now, sentinel = self._agenda.now, self._sentinel
-        if signal.ttl_ns < 0 or self._preparation.fault(signal):
-            return Refused(SIGNAL, ReasonCode.INVALID_SIGNAL)
-        if 0 < signal.ttl_ns < now - signal.ts_init:
-            age = (now - signal.ts_init) / 1e9
-            return Refused(SIGNAL, ReasonCode.SIGNAL_EXPIRED, age, signal.ttl_ns / 1e9)
-        if not sentinel.is_active(signal.strategy):
-            return Refused(ACTIVE, ReasonCode.STRATEGY_INACTIVE)
-        sentinel.refresh()
-        bar = sentinel.barred(signal.strategy, signal.instrument)
-        if bar is not None:
-            return Refused(ENVELOPE, bar[0], bar[1], bar[2])
-        limit = signal.limit or 0.0
-        entry = self._preparation.entry(signal)
-        stop = signal.stop if entry.stop is not None else None
-        verdict = self._guard.judge(signal, limit, stop, entry.instrument.maker_fee)
-        if verdict.code is not None and self._guard.enforces:
-            return Refused(EDGE, verdict.code, verdict.number, verdict.limit)
-        place = self._preparation.place(signal, sentinel.state.equity, replaced)
-        return Wish(signal, entry, place, verdict)
-
-    def _is_small(self, wish: Wish) -> bool:
-        probing = self._guard.enforces and wish.verdict.mode is GuardMode.PROBE
-        return probing or self._sentinel.streaks.is_cautious(wish.signal.strategy)
-
-    def _factors(self, wish: Wish) -> Factors:
-        regime = self._preparation.regime_factor(wish.signal.instrument)
-        return Factors(regime=regime, confidence=wish.verdict.confidence)
-
-    def _check(self, wish: Wish, sizing: Sizing, new: int, replaced: int) -> Refused | None:
-        """Run the limits layer."""
-        signal, exposure = wish.signal, self._exposure
-        strategy, instrument = signal.strategy, signal.instrument
-        breach = check_position(exposure, strategy, instrument, signal.intent)
-        if breach is None and signal.intent is Intent.OPEN:
-            last = self._last_entries.get(instrument)
-            breach = check_conflict(last, strategy, signal.side, self._agenda.now)
-        if breach is None:
-            breach = check_borrow(exposure, strategy, wish.entry, sizing.quantity)
-        section = self._sentinel.section
-        if breach is None:
-            breach = check_orders(exposure, section, new, replaced)
-        if breach is None:
-            breach = check_reward(section, wish.entry, signal.targets)
-        return None if breach is None else Refused(LIMITS, breach[0], breach[1], breach[2])
-
-    def _reserve(self, signals: Sequence[Signal]) -> Refused | None:
-        """Take the slots of all signals or none."""
-        wanted = [SlotRequest(one.strategy, one.instrument) for one in signals]
-        answer = self._tracker.reserve(wanted)
-        if isinstance(answer, Refusal):
-            return Refused(SLOT, answer.code, float(answer.number), float(answer.limit))
-        return None
 
     def _mint(
         self,
@@ -286,11 +187,11 @@ class RiskGate:
             legs=signal.legs,
         )
         self._bus.publish(order)
-        self._sentinel.bind_margin(
+        self._sentinel.rooms.bind_margin(
             MONEY.multiply(MONEY.multiply(sizing.quantity, entry.price), wish.place.margin_rate)
         )
-        self._sentinel.note_factor(signal.strategy, _size_factor(wish, sizing))
-        self._last_entries[signal.instrument] = LastEntry(signal.strategy, signal.side, now)
+        self._sentinel.rooms.note_factor(signal.strategy, _size_factor(wish, sizing))
+        self._layers.note_entry(signal.strategy, signal.instrument, signal.side)
         counts = self._counts
         counts.orders += 1
         for layer in range(len(LAYERS)):
@@ -359,11 +260,11 @@ class RiskGate:
             for order in self._exposure.orders_of(key)
             if is_quotes and order.intent is Intent.QUOTE and not order.is_leaving
         ]
-        wishes, refused, culprit = self._examine_group(signals, key if is_quotes else None)
+        wishes, refused, culprit = self._layers.examine_group(signals, key if is_quotes else None)
         if refused is None:
-            sizings, refused, culprit = self._size_group(wishes, is_quotes, key, len(old))
+            sizings, refused, culprit = self._layers.size_group(wishes, is_quotes, key, len(old))
             if refused is None:
-                refused = self._reserve(signals)
+                refused = self._layers.reserve(signals)
             if refused is None:
                 self._mint_group(wishes, sizings, old)
                 return
@@ -374,47 +275,6 @@ class RiskGate:
                 self._reject(signal, refused)
             else:
                 self._reject(signal, Refused(refused.layer, ReasonCode.GROUP_INCOMPLETE))
-
-    def _examine_group(
-        self, signals: Sequence[Signal], replaced: Key | None
-    ) -> tuple[list[Wish], Refused | None, int]:
-        wishes: list[Wish] = []
-        for index, signal in enumerate(signals):
-            if replaced is not None and (signal.strategy, signal.instrument) != replaced:
-                return wishes, Refused(SIGNAL, ReasonCode.INVALID_SIGNAL), index
-            if signal.legs != len(signals) or signal.intent is not signals[0].intent:
-                return wishes, Refused(SIGNAL, ReasonCode.INVALID_SIGNAL), index
-            wish = self._examine(signal, replaced)
-            if isinstance(wish, Refused):
-                return wishes, wish, index
-            wishes.append(wish)
-        return wishes, None, 0
-
-    def _size_group(
-        self, wishes: Sequence[Wish], is_quotes: bool, key: Key, replaced: int
-    ) -> tuple[tuple[Sizing, ...], Refused | None, int]:
-        small = any(self._is_small(one) for one in wishes)
-        room = self._sentinel.room(
-            key[0], smallest_only=small, replaced=key if is_quotes else None
-        )
-        stop = max(one.signal.group_stop_bp for one in wishes)
-        rules = GroupRules(stop=decimal_of(stop) / 10_000, is_quotes=is_quotes)
-        entries = [one.entry for one in wishes]
-        places = [one.place for one in wishes]
-        factors = [self._factors(one) for one in wishes]
-        least = Factors(
-            regime=min(one.regime for one in factors),
-            confidence=min(one.confidence for one in factors),
-        )
-        sizings = self._sizer.size_group(entries, room, places, least, rules)
-        refused = _size_refusal(sizings[0])
-        if refused is not None:
-            return sizings, refused, 0
-        for index, (wish, sizing) in enumerate(zip(wishes, sizings, strict=True)):
-            refused = self._check(wish, sizing, len(wishes), replaced)
-            if refused is not None:
-                return sizings, refused, index
-        return sizings, None, 0
 
     def _mint_group(
         self, wishes: Sequence[Wish], sizings: Sequence[Sizing], old: list[WorkingOrder]
@@ -445,7 +305,7 @@ class RiskGate:
         """Be flat: cancel own working entries, then close what no exit at work covers."""
         key = (signal.strategy, signal.instrument)
         cancels = own_orders(self._exposure, key)
-        quantity = self._closable(key, cancels)
+        quantity = self._flat_quantity(key, cancels)
         if quantity <= ZERO:
             self._withdraw(signal, cancels, "nothing to close")
             return
@@ -464,7 +324,7 @@ class RiskGate:
             wanted = MONEY.multiply(abs(holding.quantity), decimal_of(signal.scale))
         quantity = ZERO
         if rules is not None and wanted > ZERO:
-            quantity = min(rules.quantity_floor(wanted), self._closable(key, ()))
+            quantity = min(rules.quantity_floor(wanted), self._flat_quantity(key, ()))
         if rules is None or quantity <= ZERO:
             smallest = 0.0 if rules is None else rules.lot
             zero = ReasonCode.POSITION_SIZER_ZERO
@@ -474,17 +334,9 @@ class RiskGate:
             return
         self._exit(signal, quantity, ())
 
-    def _closable(self, key: Key, cancels: tuple[str, ...]) -> Decimal:
-        """Return what may be closed: exits that are cancelled with it no longer cover anything."""
+    def _flat_quantity(self, key: Key, cancels: tuple[str, ...]) -> Decimal:
         rules = self._sentinel.view.instruments.get(key[1])
-        holding = self._exposure.holdings.get(key)
-        if rules is None or holding is None:
-            return ZERO
-        quantity = closable(self._exposure, key, rules)
-        for order in self._exposure.orders_of(key):
-            if not order.is_entry and order.client_order_id in cancels:
-                quantity += order.remaining
-        return rules.quantity_floor(min(quantity, abs(holding.quantity)))
+        return ZERO if rules is None else flat_quantity(self._exposure, key, rules, cancels)
 
     def _exit(self, signal: Signal, quantity: Decimal, cancels: tuple[str, ...]) -> None:
         """Publish the order of an exit; without a usable limit it takes the market."""
@@ -615,7 +467,7 @@ class RiskGate:
     def snapshot(self) -> bytes:
         """Return counts, waiting legs and the newest entries."""
         pending = list(self._pending.items())
-        state = _State(self._counts, pending, self._last_entries, self._history_until)
+        state = _State(self._counts, pending, self._layers.last_entries, self._history_until)
         return pack(self.name, 1, state)
 
     def restore(self, state: bytes) -> None:
@@ -623,24 +475,8 @@ class RiskGate:
         found = unpack(state, self.name, 1, _State)
         self._counts = found.counts
         self._pending = dict(found.pending)
-        self._last_entries = found.last_entries
+        self._layers.last_entries = found.last_entries
         self._history_until = found.history_until
-
-
-def _size_refusal(sizing: Sizing) -> Refused | None:
-    """Return the refusal of a zero; what a sizer calls positive stays positive."""
-    if sizing.quantity > ZERO:
-        return None
-    if sizing.cap == "no_stop":
-        return Refused(SIZER, ReasonCode.NO_STOP, cap="no_stop")
-    return Refused(
-        SIZER,
-        ReasonCode.POSITION_SIZER_ZERO,
-        float(sizing.affordable),
-        float(sizing.smallest),
-        sizing.cap or "min_quantity",
-        sizing.sentence,
-    )
 
 
 def _size_factor(wish: Wish, sizing: Sizing) -> float:

@@ -6,7 +6,7 @@ its own dispatch. It fails closed: old inputs or a failed recomputation bar entr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -19,7 +19,6 @@ from hean.core.events.portfolio import (
     ActiveStrategiesChanged,
     CapitalAllocated,
     EquityUpdated,
-    Tier,
 )
 from hean.core.events.reasons import ReasonCode
 from hean.core.events.risk import (
@@ -40,13 +39,12 @@ from hean.core.timers import Agenda
 from hean.risk.anomaly import AnomalyGuard
 from hean.risk.budgets import Budgets, budget_of
 from hean.risk.envelope import build_envelope
-from hean.risk.exposure import Exposure, Key
+from hean.risk.exposure import Exposure
 from hean.risk.governor import Governor
 from hean.risk.kill_switch import KillSwitch
 from hean.risk.loss_streak import LossStreaks
-from hean.risk.margin import maintenance_margin
+from hean.risk.rooms import Rooms
 from hean.risk.settings import RiskSettings
-from hean.risk.sizing import Entry, Room, TailLimits
 from hean.risk.tails import BookTails
 
 SECOND_NS: Final = 1_000_000_000
@@ -58,7 +56,6 @@ RECONCILIATION_BARS_NS: Final = 3600 * SECOND_NS
 MISSED_RECONCILIATIONS: Final = 3
 MATERIAL: Final = Decimal("0.001")
 """A relative move of equity that makes an envelope worth repeating at the interval."""
-MOST_FACTORS: Final = 50
 _GRACE = "grace"
 _CALCULATION_ERRORS = (ArithmeticError, LookupError, TypeError, ValueError)
 
@@ -136,18 +133,10 @@ class RiskSentinel:
         self._protective = frozenset(settings.autopilot_protective_set)
         self._max_open_risk = decimal_of(section.max_open_risk)
         self._max_gross = decimal_of(section.max_gross)
-        self._cluster_share = decimal_of(section.cluster_risk_share)
-        self._carry_share = decimal_of(section.carry_risk_share)
-        self._trade_risk = {
-            Tier.TRIAL: decimal_of(settings.trial_trade_risk),
-            Tier.FULL: decimal_of(settings.max_trade_risk),
-        }
-        self._multiplier = Decimal(1)
+        self.multiplier = Decimal(1)
         self.open_risk_limit = ZERO
         self.gross_limit = ZERO
-        self._balance = ZERO
-        self._balance_of = -1
-        self._clusters: dict[str, tuple[tuple[str, ...], Decimal] | None] = {}
+        self.rooms = Rooms(settings=settings, section=section, sentinel=self)
 
     def attach(self, bus: Bus) -> None:
         """Subscribe to everything the envelope is made of."""
@@ -273,63 +262,6 @@ class RiskSentinel:
         start = self.state.day_start
         return round(max(0.0, 1.0 - self.state.nav / start), 9) if start > 0.0 else 0.0
 
-    def room(
-        self,
-        strategy: str,
-        *,
-        smallest_only: bool,
-        replaced: Key | None = None,
-    ) -> Room:
-        """Return what is left for a strategy; quotes of `replaced` count as gone already."""
-        equity, exposure = self.state.equity, self.exposure
-        tally = exposure.strategy(strategy)
-        freed_risk = freed_value = freed_bound = ZERO
-        tails: TailLimits = self.tails
-        if replaced is not None:
-            tails = _Replacing(self.tails, replaced)
-            for order in exposure.orders_of(replaced):
-                if order.is_entry:
-                    freed_risk += order.at_risk
-                    freed_value += order.notional
-                    freed_bound += MONEY.multiply(order.notional, order.weight)
-        left = self.open_risk_limit - exposure.open_risk + freed_risk
-        trade_risk = self._trade_risk[self.budgets.tier(strategy)]
-        free = self.state.available - self.state.margin_since
-        return Room(
-            equity=equity,
-            budget=self.budget(strategy),
-            multiplier=self._multiplier,
-            trade_risk=MONEY.multiply(trade_risk, equity),
-            notional_used=tally.notional - freed_value,
-            bound_used=tally.bound - freed_bound,
-            risk_used=tally.risk - freed_risk,
-            open_risk_left=left,
-            cluster_risk_left=self._cluster_left(strategy, left) + freed_risk,
-            gross_left=self.gross_limit - exposure.gross + freed_value,
-            available=max(ZERO, free),
-            balance=self._free_balance(),
-            smallest_only=smallest_only,
-            tails=tails,
-        )
-
-    def bind_margin(self, amount: Decimal) -> None:
-        """Count margin of an order the venue's wallet does not show yet."""
-        self.state.margin_since += amount
-
-    def note_factor(self, strategy: str, factor: float) -> None:
-        """Remember the size factor k of a signal; the planner uses the median of the last 50."""
-        kept = self.state.factors.get(strategy)
-        if kept is None:
-            kept = self.state.factors[strategy] = []
-        kept.append(factor)
-        if len(kept) > MOST_FACTORS:
-            kept.pop(0)
-
-    def size_factor(self, strategy: str) -> float:
-        """Return the median size factor of the strategy's last signals; 1 before any."""
-        kept = self.state.factors.get(strategy)
-        return sorted(kept)[len(kept) // 2] if kept else 1.0
-
     def is_protective(self, strategy: str) -> bool:
         """Return whether the strategy may trade in QUARANTINE."""
         return strategy in self._protective
@@ -372,9 +304,9 @@ class RiskSentinel:
     def _calculate(self) -> None:
         state, section = self.state, self.section
         equity = state.equity
-        self._multiplier = decimal_of(self.governor.multiplier)
+        self.multiplier = decimal_of(self.governor.multiplier)
         whole = MONEY.multiply(self._max_open_risk, equity)
-        self.open_risk_limit = MONEY.multiply(whole, self._multiplier)
+        self.open_risk_limit = MONEY.multiply(whole, self.multiplier)
         self.gross_limit = MONEY.multiply(self._max_gross, equity)
         money = float(equity)
         floor = (1.0 - section.drawdown_floor) * state.high_water_mark
@@ -393,53 +325,9 @@ class RiskSentinel:
             oldest = at if not oldest else min(oldest, at)
         return oldest
 
-    def _free_balance(self) -> Decimal:
-        """Return equity less the maintenance margin of the net positions."""
-        exposure = self.exposure
-        if self._balance_of != exposure.version:
-            kept = ZERO
-            for name, tally in exposure.by_instrument.items():
-                rules = self.view.instruments.get(name)
-                if tally.quantity and rules is not None:
-                    kept += maintenance_margin(rules, abs(tally.net))
-            self._balance, self._balance_of = kept, exposure.version
-        return self.state.equity - self._balance
-
-    def _cluster_left(self, strategy: str, left: Decimal) -> Decimal:
-        """Return the open risk left for the strategy's cluster, and for carry where it is one."""
-        if strategy not in self._clusters:
-            self._clusters[strategy] = self._find_cluster(strategy)
-        found = self._clusters[strategy]
-        if found is None:
-            return left
-        members, share = found
-        room = MONEY.multiply(share, self.open_risk_limit)
-        for member in members:
-            room -= self.exposure.strategy(member).risk
-        return room
-
-    def _find_cluster(self, strategy: str) -> tuple[tuple[str, ...], Decimal] | None:
-        profile = self.profiles.get(strategy)
-        if profile is not None and profile.carry:
-            names = tuple(name for name, one in self.profiles.items() if one.carry)
-            return names, self._carry_share
-        cluster = self.cluster(strategy)
-        if not cluster:
-            return None
-        names = tuple(name for name in self.profiles if self.cluster(name) == cluster)
-        return names, self._cluster_share
-
-    def cluster(self, strategy: str) -> str:
-        """Return the strategy's cluster: the allocation's, else its profile's."""
-        found = self.budgets.cluster(strategy)
-        if found is not None:
-            return found
-        profile = self.profiles.get(strategy)
-        return "" if profile is None else profile.cluster
-
     def _on_registered(self, event: StrategyRegistered) -> None:
         self.profiles[event.strategy] = event.profile
-        self._clusters.clear()
+        self.rooms.forget_clusters()
         self._dirty = True
 
     def _on_equity(self, event: EquityUpdated) -> None:
@@ -495,7 +383,7 @@ class RiskSentinel:
 
     def _on_allocated(self, event: CapitalAllocated) -> None:
         if self.budgets.set_allocation(event, self._agenda.now):
-            self._clusters.clear()
+            self.rooms.forget_clusters()
             self._change_budgets()
 
     def _change_budgets(self) -> None:
@@ -558,17 +446,3 @@ class RiskSentinel:
         self.state = found.state
         self.budgets.resume(found.budgets)
         self._dirty = True
-
-
-class _Replacing:
-    """The tail limits for quotes that take the place of others."""
-
-    __slots__ = ("_key", "_tails")
-
-    def __init__(self, tails: BookTails, key: Key) -> None:
-        self._tails = tails
-        self._key = key
-
-    def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
-        return self._tails.share_without(entries, notionals, self._key)
-

@@ -1,0 +1,158 @@
+"""What is left for one strategy: the numbers a sizer starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from hean.config import HEANSettings
+from hean.core.events.portfolio import Tier
+from hean.core.instruments import MONEY, ZERO, decimal_of
+from hean.risk.exposure import Key
+from hean.risk.margin import maintenance_margin
+from hean.risk.settings import RiskSettings
+from hean.risk.sizing import Entry, Room, TailLimits
+from hean.risk.tails import BookTails
+
+if TYPE_CHECKING:
+    from hean.risk.risk_sentinel import RiskSentinel
+
+MOST_FACTORS: Final = 50
+
+
+class Rooms:
+    """Builds rooms from the sentinel's numbers; clusters and margin are worked out on change."""
+
+    def __init__(
+        self, *, settings: HEANSettings, section: RiskSettings, sentinel: RiskSentinel
+    ) -> None:
+        self._sentinel = sentinel
+        self._cluster_share = decimal_of(section.cluster_risk_share)
+        self._carry_share = decimal_of(section.carry_risk_share)
+        self._trade_risk = {
+            Tier.TRIAL: decimal_of(settings.trial_trade_risk),
+            Tier.FULL: decimal_of(settings.max_trade_risk),
+        }
+        self._balance = ZERO
+        self._balance_of = -1
+        self._clusters: dict[str, tuple[tuple[str, ...], Decimal] | None] = {}
+
+    def forget_clusters(self) -> None:
+        """Find clusters anew: a profile or an allocation changed."""
+        self._clusters.clear()
+
+    def room(
+        self,
+        strategy: str,
+        *,
+        smallest_only: bool,
+        replaced: Key | None = None,
+    ) -> Room:
+        """Return what is left for a strategy; quotes of `replaced` count as gone already."""
+        equity, exposure = self._sentinel.state.equity, self._sentinel.exposure
+        tally = exposure.strategy(strategy)
+        freed_risk = freed_value = freed_bound = ZERO
+        tails: TailLimits = self._sentinel.tails
+        if replaced is not None:
+            tails = _Replacing(self._sentinel.tails, replaced)
+            for order in exposure.orders_of(replaced):
+                if order.is_entry:
+                    freed_risk += order.at_risk
+                    freed_value += order.notional
+                    freed_bound += MONEY.multiply(order.notional, order.weight)
+        left = self._sentinel.open_risk_limit - exposure.open_risk + freed_risk
+        trade_risk = self._trade_risk[self._sentinel.budgets.tier(strategy)]
+        free = self._sentinel.state.available - self._sentinel.state.margin_since
+        return Room(
+            equity=equity,
+            budget=self._sentinel.budget(strategy),
+            multiplier=self._sentinel.multiplier,
+            trade_risk=MONEY.multiply(trade_risk, equity),
+            notional_used=tally.notional - freed_value,
+            bound_used=tally.bound - freed_bound,
+            risk_used=tally.risk - freed_risk,
+            open_risk_left=left,
+            cluster_risk_left=self._cluster_left(strategy, left) + freed_risk,
+            gross_left=self._sentinel.gross_limit - exposure.gross + freed_value,
+            available=max(ZERO, free),
+            balance=self._free_balance(),
+            smallest_only=smallest_only,
+            tails=tails,
+        )
+
+    def bind_margin(self, amount: Decimal) -> None:
+        """Count margin of an order the venue's wallet does not show yet."""
+        self._sentinel.state.margin_since += amount
+
+    def note_factor(self, strategy: str, factor: float) -> None:
+        """Remember the size factor k of a signal; the planner uses the median of the last 50."""
+        kept = self._sentinel.state.factors.get(strategy)
+        if kept is None:
+            kept = self._sentinel.state.factors[strategy] = []
+        kept.append(factor)
+        if len(kept) > MOST_FACTORS:
+            kept.pop(0)
+
+    def size_factor(self, strategy: str) -> float:
+        """Return the median size factor of the strategy's last signals; 1 before any."""
+        kept = self._sentinel.state.factors.get(strategy)
+        return sorted(kept)[len(kept) // 2] if kept else 1.0
+
+    def _free_balance(self) -> Decimal:
+        """Return equity less the maintenance margin of the net positions."""
+        exposure = self._sentinel.exposure
+        if self._balance_of != exposure.version:
+            kept = ZERO
+            for name, tally in exposure.by_instrument.items():
+                rules = self._sentinel.view.instruments.get(name)
+                if tally.quantity and rules is not None:
+                    kept += maintenance_margin(rules, abs(tally.net))
+            self._balance, self._balance_of = kept, exposure.version
+        return self._sentinel.state.equity - self._balance
+
+    def _cluster_left(self, strategy: str, left: Decimal) -> Decimal:
+        """Return the open risk left for the strategy's cluster, and for carry where it is one."""
+        if strategy not in self._clusters:
+            self._clusters[strategy] = self._find_cluster(strategy)
+        found = self._clusters[strategy]
+        if found is None:
+            return left
+        members, share = found
+        room = MONEY.multiply(share, self._sentinel.open_risk_limit)
+        for member in members:
+            room -= self._sentinel.exposure.strategy(member).risk
+        return room
+
+    def _find_cluster(self, strategy: str) -> tuple[tuple[str, ...], Decimal] | None:
+        profile = self._sentinel.profiles.get(strategy)
+        if profile is not None and profile.carry:
+            names = tuple(name for name, one in self._sentinel.profiles.items() if one.carry)
+            return names, self._carry_share
+        cluster = self.cluster(strategy)
+        if not cluster:
+            return None
+        names = tuple(name for name in self._sentinel.profiles if self.cluster(name) == cluster)
+        return names, self._cluster_share
+
+    def cluster(self, strategy: str) -> str:
+        """Return the strategy's cluster: the allocation's, else its profile's."""
+        found = self._sentinel.budgets.cluster(strategy)
+        if found is not None:
+            return found
+        profile = self._sentinel.profiles.get(strategy)
+        return "" if profile is None else profile.cluster
+
+
+class _Replacing:
+    """The tail limits for quotes that take the place of others."""
+
+    __slots__ = ("_key", "_tails")
+
+    def __init__(self, tails: BookTails, key: Key) -> None:
+        self._tails = tails
+        self._key = key
+
+    def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
+        return self._tails.share_without(entries, notionals, self._key)
+
