@@ -177,6 +177,11 @@ class PaperVenue:
         """
         return self._desk.holdings(self._reporter.settled_at())
 
+    @property
+    def settled_at(self) -> int:
+        """When every report made so far has arrived; a finite run ends no earlier."""
+        return self._reporter.settled_at()
+
     def open_cost(self, instrument: str) -> Decimal:
         """Return what the net position on an instrument was bought for, negative for a short."""
         holding = self._desk.account.holdings.get(instrument)
