@@ -6,12 +6,14 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from msgspec.structs import replace
 
 from hean.core.events import (
     EquityUpdated,
     Event,
     FillKind,
     FundingPaid,
+    Heartbeat,
     Intent,
     Liquidity,
     OrderFilled,
@@ -135,14 +137,10 @@ def test_the_exit_reason_is_the_closing_signals() -> None:
     first = order_request("s1", number=1, quantity="0.01", price="100000")
     system.take(first, filled(first))
     leaving = signal("s1", Side.SELL, number=2, intent=Intent.CLOSE)
-    named = type(leaving)(**{**_fields(leaving), "reason": "target"})
+    named = replace(leaving, reason="target")
     second = order_request("s1", Side.SELL, number=2, intent=Intent.CLOSE, quantity="0.01")
     system.take(named, second, filled(second))
     assert system.of(PositionClosed)[-1].exit_reason == "target"
-
-
-def _fields(event: Event) -> dict[str, object]:
-    return {name: getattr(event, name) for name in event.__struct_fields__}
 
 
 def test_funding_is_charged_at_the_stamp_to_each_position() -> None:
@@ -344,8 +342,8 @@ class Books(RuleBasedStateMachine):
     def deposit(self, amount: int) -> None:
         """Move money in; what measures results must not notice."""
         self.system.advance(1.0)
-        equity = self.portfolio.equity
-        equity._value()  # pyright: ignore[reportPrivateUsage] - as a beat would
+        equity, now = self.portfolio.equity, self.system.now
+        self.system.take(Heartbeat(ts_event=now, ts_init=now, interval_ns=SECOND))
         before = equity.nav
         self.cash += amount
         event = WalletUpdated(

@@ -100,8 +100,10 @@ def _autocorrelation(values: Sequence[float], mean: float) -> float:
 def shrink(found: Mapping[str, Moments | None], prior_sd: float) -> dict[str, Belief]:
     """Return each strategy's Sharpe ratio, shrunk towards the group (James-Stein).
 
-    The target is min(0, precision-weighted mean): a lucky group lifts nobody. The spread between
-    strategies is DerSimonian-Laird (1986), at least `prior_sd`. Who has no bins takes the group's.
+    The target is min(0, precision-weighted mean): a lucky group lifts nobody. The mean itself is
+    drawn to 0 by a prior of `prior_sd` and its error counts, or one bad bin of a young group would
+    prove all of them bad. The spread between strategies is DerSimonian-Laird (1986), at least
+    `prior_sd`. Who has no bins takes the group's.
     """
     known = [(one.sharpe, 1.0 / one.error**2) for one in found.values() if one is not None]
     if not known:
@@ -112,15 +114,18 @@ def shrink(found: Mapping[str, Moments | None], prior_sd: float) -> dict[str, Be
     spare = total - math.fsum(w * w for _, w in known) / total
     between = (scatter - (len(known) - 1)) / spare if spare > 0.0 else 0.0
     variance = max(prior_sd**2, between)
-    target = min(0.0, centre)
+    doubt = 1.0 / math.fsum(1.0 / (1.0 / w + variance) for _, w in known)
+    trust = prior_sd**2 / (prior_sd**2 + doubt)
+    target, vague = min(0.0, trust * centre), trust * doubt
     beliefs: dict[str, Belief] = {}
     for name, one in found.items():
         if one is None:
-            beliefs[name] = Belief(target, math.sqrt(variance))
+            beliefs[name] = Belief(target, math.sqrt(variance + vague))
             continue
         noise = one.error**2
         mean = (variance * one.sharpe + noise * target) / (variance + noise)
-        beliefs[name] = Belief(mean, math.sqrt(variance * noise / (variance + noise)))
+        pull = noise / (variance + noise)
+        beliefs[name] = Belief(mean, math.sqrt(variance * pull + pull * pull * vague))
     return beliefs
 
 

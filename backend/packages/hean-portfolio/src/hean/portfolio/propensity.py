@@ -41,7 +41,7 @@ def _pick_all(scores: Numbers, arms: Arms, rules: Rules) -> tuple[Flags, Numbers
     import numpy as np
 
     count, size = scores.shape
-    every = np.arange(count)
+    every: NDArray[np.intp] = np.arange(count, dtype=np.intp)
     bonus = np.where(np.array(arms.active), rules.hysteresis, 0.0)
     likeness = rules.diversity * np.maximum(np.array(arms.correlation), 0.0)
     wanted = np.zeros((count, size), dtype=np.bool_)

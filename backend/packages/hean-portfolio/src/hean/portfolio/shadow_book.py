@@ -97,6 +97,10 @@ class ShadowBook:
         """How many signals and groups are being followed."""
         return len(self._state.followed) + len(self._state.groups)
 
+    def followed(self) -> tuple[Followed, ...]:
+        """Return the signals being followed alone, in the order of their refusal."""
+        return tuple(self._state.followed.values())
+
     def _on_registered(self, event: StrategyRegistered) -> None:
         seconds = event.profile.time_stop_seconds
         self._state.time_stops[event.strategy] = round(seconds * _SECOND_NS)

@@ -68,6 +68,7 @@ class _State(msgspec.Struct, kw_only=True):
     multiplier: float = 1.0
     factors: dict[str, float] = {}
     dirty: bool = True
+    seen_bin: int = 0
 
 
 class _Targets(msgspec.Struct, frozen=True):
@@ -190,7 +191,11 @@ class StrategyCapitalAllocator:
     def _on_timer(self, event: TimerFired) -> None:
         if event.key == _EXAMINE:
             self._arm()
-        if self._state.version and (self._state.dirty or event.key == _COOLDOWN):
+        state = self._state
+        if state.seen_bin != self._performance.last_bin:
+            state.seen_bin = self._performance.last_bin
+            state.dirty = True
+        if state.version and (state.dirty or event.key == _COOLDOWN):
             self._allocate(forced=False, reason="EXAMINATION")
 
     def _is_cooling(self) -> bool:

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize  # pyright: ignore[reportUnknownVariableType]
+
+from hean.portfolio.projection import Group, project
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> tuple[list[float], list[float], list[float], list[Group], float]:
+    """Draw a box with one or two capped groups that its lower bounds fit into."""
+    count = draw(st.integers(1, 8))
+    number = st.integers(0, 400).map(lambda one: one / 1000)
+    target = [draw(number) for _ in range(count)]
+    lower = [draw(st.integers(0, 100)) / 1000 for _ in range(count)]
+    upper = [low + draw(st.integers(0, 300)) / 1000 for low in lower]
+    groups: list[Group] = []
+    for members in (tuple(range(min(2, count))), tuple(range(2, min(4, count)))):
+        if len(members) == 2:
+            least = math.fsum(lower[index] for index in members)
+            groups.append(Group(members, least + draw(st.integers(0, 200)) / 1000))
+    return target, lower, upper, groups, draw(st.integers(0, 1200)) / 1000
+
+
+@given(problems())
+@settings(max_examples=150, deadline=None)
+def test_projection_meets_its_conditions_of_optimality(
+    problem: tuple[list[float], list[float], list[float], list[Group], float],
+) -> None:
+    """The result is feasible and no exchange between two free weights comes nearer: it is exact."""
+    target, lower, upper, groups, total = problem
+    found = project(target, lower, upper, groups, total)
+    count = len(target)
+    for index in range(count):
+        assert lower[index] - 1e-12 <= found[index] <= upper[index] + 1e-12
+    room = math.fsum(
+        upper[i] for i in range(count) if not any(i in one.members for one in groups)
+    )
+    for one in groups:
+        assert math.fsum(found[i] for i in one.members) <= one.cap + 1e-12
+        room += min(one.cap, math.fsum(upper[i] for i in one.members))
+    wanted = min(max(total, math.fsum(lower)), room)
+    assert math.fsum(found) == pytest.approx(wanted, abs=1e-9)
+    full = {
+        i: place
+        for place, one in enumerate(groups)
+        for i in one.members
+        if math.fsum(found[j] for j in one.members) >= one.cap - 1e-10
+    }
+    for giver in range(count):
+        for taker in range(count):
+            if giver == taker or found[giver] <= lower[giver] + 1e-9:
+                continue
+            if found[taker] >= upper[taker] - 1e-9:
+                continue
+            if taker in full and full[taker] != full.get(giver):
+                continue
+            gain = (found[giver] - target[giver]) - (found[taker] - target[taker])
+            assert gain <= 2e-9
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_projection_equals_a_general_solver(seed: int) -> None:
+    """SLSQP, started at our answer and at random points, finds nothing nearer."""
+    rng = np.random.default_rng(seed)
+    count = 6
+    target = rng.uniform(0.0, 0.4, count)
+    lower, upper = rng.uniform(0.0, 0.05, count), rng.uniform(0.1, 0.4, count)
+    groups = [Group((0, 1), 0.25), Group((2, 3), 0.3)]
+    total = 0.7
+    found = np.array(project(list(target), list(lower), list(upper), groups, total))
+    answer = minimize(
+        lambda w: float(((w - target) ** 2).sum()),
+        np.clip(target, lower, upper),
+        jac=lambda w: 2.0 * (w - target),
+        method="SLSQP",
+        bounds=list(zip(lower, upper, strict=True)),
+        constraints=[
+            {"type": "eq", "fun": lambda w: w.sum() - total},
+            *(
+                {"type": "ineq", "fun": lambda w, g=g: g.cap - w[list(g.members)].sum()}
+                for g in groups
+            ),
+        ],
+        options={"ftol": 1e-16, "maxiter": 500},
+    )
+    assert np.abs(found - answer.x).max() < 1e-6
+    assert ((found - target) ** 2).sum() <= answer.fun + 1e-9
+
+
+def test_nothing_to_project_is_nothing() -> None:
+    """An empty problem has an empty answer."""
+    assert project([], [], [], [], 0.8) == []
