@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,37 @@ def run_backtest(
     if out is None:
         with tempfile.TemporaryDirectory(prefix="hean-") as folder:
             return _run(loaded, dataset, Path(folder), start, end, as_json=as_json, kept=False)
-    prepare_directory(out)
-    return _run(loaded, dataset, out, start, end, as_json=as_json, kept=True)
+    is_new = prepare_directory(out)
+    with ExitStack() as undo:
+        undo.callback(_clear, out, itself=is_new)
+        summary = _run(loaded, dataset, out, start, end, as_json=as_json, kept=True)
+        undo.pop_all()
+    return summary
 
 
-def prepare_directory(out: Path) -> None:
-    """Make the run directory; refuse one that already holds something, so nothing is lost."""
+def prepare_directory(out: Path) -> bool:
+    """Make the run directory and return whether it is new; one that holds something is refused.
+
+    Raises `SettingsError` for that, and where no directory can be made.
+    """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingsError(f"--out {out} already holds something; give a new directory")
-    out.mkdir(parents=True, exist_ok=True)
+    is_new = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"--out {out} cannot be made ({error.strerror}); give a directory you can write to"
+        ) from None
+    return is_new
+
+
+def _clear(out: Path, *, itself: bool) -> None:
+    """Take back what a backtest that did not end has written: half a run is none."""
+    for path in out.iterdir():
+        path.unlink()
+    if itself:
+        out.rmdir()
 
 
 def _run(
@@ -113,19 +136,23 @@ def _pull(session: Session, clock: WallClock) -> None:
 
 
 def refuse_if_nothing_runs(system: TradingSystem, dataset: str) -> None:
-    """Raise `DataError` when no enabled strategy can run on what the feed carries."""
-    if any(not one.cannot_run_because for one in system.strategies.strategies):
+    """Raise `DataError` when no enabled strategy can run on what the feed carries.
+
+    Raises `SettingsError` when none is enabled at all.
+    """
+    enabled = [one for one in system.strategies.strategies if one.section.enabled]
+    if not enabled:
+        raise SettingsError("no strategy is enabled; set STRATEGIES__<NAME>__ENABLED=true for one")
+    if any(one.runs for one in enabled):
         return
-    reasons = "; ".join(
-        f"{one.profile.strategy}: {one.cannot_run_because}" for one in system.strategies.strategies
-    )
-    raise DataError(f"no strategy can run on {dataset}: {reasons or 'none is enabled'}")
+    reasons = "; ".join(f"{one.profile.strategy}: {one.cannot_run_because}" for one in enabled)
+    raise DataError(f"no strategy can run on {dataset}: {reasons}")
 
 
 def announce_idle(system: TradingSystem) -> None:
     """Name, before the first event, the strategies that cannot run and what is assumed."""
     for one in system.strategies.strategies:
-        if one.cannot_run_because:
+        if one.section.enabled and one.cannot_run_because:
             sys.stderr.write(f"not running {one.profile.strategy}: {one.cannot_run_because}\n")
     for note in system.description.notes:
         sys.stderr.write(f"note: {note}\n")

@@ -1,6 +1,6 @@
-"""The command line: `hean-app`. Heavy parts are imported by the command that needs them.
+"""The command line: `hean-app`. Whatever takes time is imported by the command that needs it.
 
-Exit codes: 0 ok, 2 usage or settings, 3 data, 4 a broken promise.
+Exit codes: 0 ok, 2 usage or settings, 3 data, 4 a broken promise, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from hean.core.errors import HEANError, SettingsError
 
 if TYPE_CHECKING:
     from hean.app.settings import AppSettings
@@ -29,6 +27,8 @@ data_app = typer.Typer(help="Look at datasets.", no_args_is_help=True, rich_mark
 config_app = typer.Typer(help="Show settings.", rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
+
+_INTERRUPTED = 130
 
 _SetOption = Annotated[
     list[str] | None,
@@ -55,12 +55,15 @@ def load_settings(
     """Return the settings from arguments, process and `.env`; arguments win."""
     from hean.app.settings import AppSettings
     from hean.config import load
+    from hean.core.errors import SettingsError
 
     arguments: dict[str, str] = {}
     for text in overrides or []:
         name, mark, value = text.partition("=")
         if not mark or not name:
-            raise SettingsError(f"--set {text!r} is not KEY=VALUE; write --set RISK__MAX_POSITIONS=5")
+            raise SettingsError(
+                f"--set {text!r} is not KEY=VALUE; write --set RISK__MAX_POSITIONS=5"
+            )
         arguments[name.strip().upper()] = value.strip()
     if capital is not None:
         arguments["INITIAL_CAPITAL"] = capital
@@ -70,10 +73,25 @@ def load_settings(
         arguments["STATE_DIR"] = str(state_dir)
     if strategies is not None:
         arguments.update(_only(strategies))
-    env_file = Path(".env")
-    return load(
-        AppSettings, arguments=arguments, env_file=env_file if env_file.is_file() else None
-    )
+    return load(AppSettings, arguments=arguments, env_file=_env_file())
+
+
+def _env_file() -> Path | None:
+    """Return `.env` if there is one, after making sure that no line of it will be passed over."""
+    from hean.core.errors import SettingsError
+
+    path = Path(".env")
+    if not path.is_file():
+        return None
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f".env cannot be read ({error}); write it as UTF-8 text") from None
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if text and not text.startswith("#") and "=" not in text:
+            raise SettingsError(f".env line {number} is {text!r}, which is not NAME=VALUE; fix it")
+    return path
 
 
 def _only(names: str) -> dict[str, str]:
@@ -104,9 +122,13 @@ def run(
     state_dir: Annotated[Path | None, typer.Option(help="Where the run keeps its state.")] = None,
     overrides: _SetOption = None,
 ) -> None:
-    """Trade on paper in real time until Ctrl-C; a second start goes on where the first stopped."""
+    """Trade on paper until Ctrl-C; started again, it goes on.
+
+    A second start takes up the state directory where the first stopped it.
+    """
     from hean.app.view import announce
 
+    _leave_on_signals()
     announce(feed=feed, plain=plain)
     from hean.app.runner import run_paper
     from hean.app.timespan import parse_duration, parse_speed
@@ -121,6 +143,18 @@ def run(
         speed=parse_speed(speed),
         plain=plain,
     )
+
+
+def _leave_on_signals() -> None:
+    """End at once, with 0, on a signal that comes before the kernel loop listens for it."""
+    import signal
+
+    def leave(number: int, _: object) -> None:
+        sys.stderr.write(f"{signal.Signals(number).name} received before the run began\n")
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGINT, leave)
+    signal.signal(signal.SIGTERM, leave)
 
 
 @app.command()
@@ -166,7 +200,10 @@ def why(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR")],
     as_json: _JsonOption = False,
 ) -> None:
-    """Say why a strategy traded, or did not: its funnel, nearest misses and what would change it."""
+    """Say why a strategy traded, or why it did not.
+
+    Shows its funnel, the nearest misses and the setting that would change them.
+    """
     from hean.app.reports.why import explain
 
     explain(strategy, run_dir, as_json=as_json)
@@ -184,7 +221,9 @@ def inspect(
 
 
 @config_app.callback(invoke_without_command=True)
-def config(context: typer.Context, overrides: _SetOption = None, as_json: _JsonOption = False) -> None:
+def config(
+    context: typer.Context, overrides: _SetOption = None, as_json: _JsonOption = False
+) -> None:
     """Print every effective setting and where it came from."""
     if context.invoked_subcommand is None:
         from hean.app.settings_view import print_settings
@@ -202,17 +241,43 @@ def example() -> None:
 
 
 def main() -> None:
-    """Run the command line; an expected failure is one sentence and its exit code."""
+    """Run the command line; an expected failure is one sentence and its exit code.
+
+    Options without a command are those of `run`. An interrupted command ends with 130.
+    """
+    try:
+        _run_command(_arguments(sys.argv[1:]))
+    except BrokenPipeError:
+        sys.exit(0)
+    except KeyboardInterrupt:
+        _tell_interrupted()
+        sys.exit(_INTERRUPTED)
+    except SystemExit as ending:
+        if ending.code == _INTERRUPTED:
+            _tell_interrupted()
+        raise
+
+
+def _run_command(arguments: list[str]) -> None:
     from hean.app.log import configure_logging
+    from hean.core.errors import HEANError
 
     configure_logging()
     try:
-        app()
+        app(args=arguments)
     except HEANError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.exit(0)
+
+
+def _tell_interrupted() -> None:
+    sys.stderr.write("error: interrupted before the end; run the same command again\n")
+
+
+def _arguments(given: list[str]) -> list[str]:
+    if given and given[0].startswith("-") and given[0] != "--help":
+        return ["run", *given]
+    return given
 
 
 if __name__ == "__main__":

@@ -19,7 +19,12 @@ class StateLock(AbstractContextManager["StateLock"]):
         self._file: IO[str] | None = None
 
     def __enter__(self) -> StateLock:
-        file = self._path.open("w")
+        try:
+            file = self._path.open("w")
+        except OSError as error:
+            raise StateError(
+                f"{self._path} cannot be written ({error.strerror}); give another STATE_DIR"
+            ) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -24,7 +24,7 @@ from hean.app.view import View, open_view
 from hean.app.view_state import build_state
 from hean.config import Loaded
 from hean.core.clock import WallClock
-from hean.core.errors import SettingsError
+from hean.core.errors import HEANError, SettingsError, StateError
 from hean.core.journal import SqliteJournal
 from hean.main import TradingSystem
 
@@ -147,7 +147,7 @@ def run_paper(
     if feed_name != "sim":
         raise SettingsError(f"--feed {feed_name!r} is unknown; the feed of this version is sim")
     directory = settings.state_dir or Path(".hean") / f"paper-{feed_name}"
-    directory.mkdir(parents=True, exist_ok=True)
+    _make_state_directory(directory)
     with StateLock(directory):
         journal = SqliteJournal(directory / "journal.db")
         try:
@@ -156,9 +156,32 @@ def run_paper(
             view.note(_opening(run, directory))
             for name, value, source in loaded.changed():
                 view.note(f"setting {name} = {value} ({source})")
-            anyio.run(_main, run, view, directory)
+            _run_to_its_end(run, view, directory)
         finally:
             journal.close()
+
+
+def _make_state_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateError(
+            f"STATE_DIR {directory} cannot be made ({error.strerror}); "
+            "give a directory you can write to"
+        ) from None
+
+
+def _run_to_its_end(run: PaperRun, view: View, directory: Path) -> None:
+    """Run the tasks; of a group of errors the first that HEAN raised on purpose comes out."""
+    try:
+        anyio.run(_main, run, view, directory)
+    except BaseExceptionGroup as group:
+        expected = group.subgroup(HEANError)
+        while isinstance(expected, BaseExceptionGroup):
+            expected = expected.exceptions[0]
+        if expected is None:
+            raise
+        raise expected from group
 
 
 def _open(
@@ -193,17 +216,24 @@ def _opening(run: PaperRun, directory: Path) -> str:
 async def _main(run: PaperRun, view: View, directory: Path) -> None:
     clock = WallClock()
     began = clock.now_ns()
-    async with anyio.create_task_group() as group:
-        group.start_soon(_watch_signals, run)
-        group.start_soon(_show, run, view, directory)
-        await _pump(run, view)
-        group.cancel_scope.cancel()
-    view.close()
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_watch_signals, run)
+            group.start_soon(_show, run, view, directory)
+            await _pump(run, view)
+            view.close()
+            _leave_run_directory(run, directory, clock.now_ns() - began)
+            group.cancel_scope.cancel()
+    except BaseException:
+        view.close()
+        raise
+
+
+def _leave_run_directory(run: PaperRun, directory: Path, wall_ns: int) -> None:
+    """Save the state and write the reports; a second signal meanwhile changes nothing."""
     session = run.session
     session.checkpoint()
-    summary = summarise(
-        session, wall_seconds=(clock.now_ns() - began) / 1e9, peak_rss_mb=peak_rss_mb()
-    )
+    summary = summarise(session, wall_seconds=wall_ns / 1e9, peak_rss_mb=peak_rss_mb())
     write_run(session, directory, summary, html=True)
     sys.stdout.write(
         f"stopped: {run.stopping}; equity {summary['equity_end']} USDT, "

@@ -36,7 +36,7 @@ class _Cursor(msgspec.Struct, frozen=True):
 
 
 class Session:
-    """Binds a system to its feed and its journal. `feed_events` counts what the feed handed over."""
+    """Binds a system to its feed and its journal; `feed_events` counts what the feed gave."""
 
     def __init__(self, system: TradingSystem, feed: Feed, journal: SqliteJournal) -> None:
         self.system = system
@@ -84,12 +84,21 @@ class Session:
         if snapshot is None:
             self.system.start()
         else:
-            self.system.restore(snapshot.states)
-            self.feed.restore(snapshot.states[_FEED])
-            cursor = unpack(snapshot.states[_CURSOR], _CURSOR, 1, _Cursor)
-            self.feed_events = cursor.feed_events
-            self._peeked = None if cursor.peeked is None else decode(cursor.peeked)
+            try:
+                self._restore(snapshot)
+            except StateError as error:
+                raise StateError(
+                    f"{error}: {self.journal.path.parent} was left by another version of HEAN; "
+                    "give another directory or remove that one"
+                ) from error
         self._events = self.feed.events()
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        self.system.restore(snapshot.states)
+        self.feed.restore(snapshot.states[_FEED])
+        cursor = unpack(snapshot.states[_CURSOR], _CURSOR, 1, _Cursor)
+        self.feed_events = cursor.feed_events
+        self._peeked = None if cursor.peeked is None else decode(cursor.peeked)
 
     def _check_identity(self, first: Segment, facts: Mapping[str, str]) -> None:
         for name in _IDENTITY:

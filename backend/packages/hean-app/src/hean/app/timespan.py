@@ -42,7 +42,7 @@ def parse_speed(text: str) -> float | None:
 
 
 def parse_instant(text: str, option: str) -> int:
-    """Return a UTC date or time (2025-10-01, 2025-10-01T12:00:00Z) in ns; raises `SettingsError`."""
+    """Return a UTC date or time (2025-10-01T12:00:00Z) in ns; raises `SettingsError`."""
     try:
         moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError:

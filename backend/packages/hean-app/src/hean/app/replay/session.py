@@ -1,8 +1,8 @@
 """`hean-app replay RUN_DIR --verify`: a run's inputs taken again, every decision compared.
 
-Each start or restart of the run is a segment: it is taken again from its own snapshot, under its own
-settings, up to the input at which the next began. Operator commands come from the journal, at the
-input they were taken at.
+Each start or restart of the run is a segment: it is taken again from its own snapshot, under its
+own settings, up to the input at which the next began. Operator commands come from the journal, at
+the input they were taken at.
 """
 
 from __future__ import annotations

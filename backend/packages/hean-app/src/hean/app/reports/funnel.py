@@ -1,7 +1,7 @@
 """The funnel: what became of every evaluation and signal, counted along the chain.
 
-Per strategy and instrument it keeps, for each reason, how often it decided and the nearest miss: the
-refusal whose number came closest to its limit. Hourly counts show when a strategy was busy.
+Per strategy and instrument it keeps, for each reason, how often it decided and the nearest miss:
+the refusal whose number came closest to its limit. Hourly counts show when a strategy was busy.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ class _State(msgspec.Struct):
     least_margin: Decimal | None
     active: tuple[str, ...]
     decisions: list[Decision]
+    equity: EquityUpdated | None
+    envelope: RiskEnvelope | None
 
 
 class Funnel:
@@ -222,12 +224,14 @@ class Funnel:
             least_margin=self.least_margin,
             active=self.active,
             decisions=list(self.decisions),
+            equity=self.equity,
+            envelope=self.envelope,
         )
-        return pack(self.name, 1, state)
+        return pack(self.name, 2, state)
 
     def restore(self, state: bytes) -> None:
         """Go on counting where a snapshot was taken."""
-        found = unpack(state, self.name, 1, _State)
+        found = unpack(state, self.name, 2, _State)
         self.strategies = found.strategies
         self.misses = {(a, b, c, d): miss for a, b, c, d, miss in found.misses}
         self.hours = {(a, b, c): counts for a, b, c, counts in found.hours}
@@ -239,3 +243,4 @@ class Funnel:
         self.least_margin = found.least_margin
         self.active = found.active
         self.decisions.extend(found.decisions)
+        self.equity, self.envelope = found.equity, found.envelope
