@@ -227,6 +227,15 @@ def test_funding_pays_the_exact_product_on_the_net_position() -> None:
     assert venue.wallet().wallet == before + paid.amount
 
 
+def test_funding_has_at_most_twelve_decimals() -> None:
+    """A mark and a rate of many digits do not let the wallet grow without bound."""
+    system, venue = build()
+    system.take(trade(60_000.0), mark(60_000.123456789))
+    place(system, venue, order_request(quantity="0.001", stop=None))
+    system.take(funding(0.000123456789, settled=True, at=START + 1))
+    assert system.recorder.last(FundingPaid).amount == D("-0.007407422582")
+
+
 def test_without_a_net_position_no_funding_is_paid() -> None:
     """A flat account is not reported any funding."""
     system, _ = build()

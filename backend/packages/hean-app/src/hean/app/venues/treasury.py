@@ -13,6 +13,8 @@ from hean.core.instruments import MONEY, ZERO, decimal_of
 from hean.core.market_view import MarketView
 from hean.core.timers import Agenda
 
+_FINEST_EXPONENT = -12
+_FINEST = Decimal("1e-12")
 _OPEN = (float("-inf"), float("inf"))
 
 
@@ -101,7 +103,7 @@ class Treasury:
             watch.guard(*((at - room, _OPEN[1]) if quantity > 0 else (_OPEN[0], at + room)))
 
     def settle_funding(self, settled: FundingRate) -> None:
-        """Pay or receive funding on the net position at a stamp: the exact product.
+        """Pay or receive funding on the net position at a stamp: the product, to 12 decimals.
 
         The position is the one that has been reported by then, so that the books, which know no
         other, attribute just what is paid.
@@ -113,7 +115,7 @@ class Treasury:
         if not quantity or mark is None or rules is None or rules.is_spot:
             return
         value = MONEY.multiply(quantity, mark)
-        amount = MONEY.minus(MONEY.multiply(value, decimal_of(settled.rate)))
+        amount = _bounded(MONEY.minus(MONEY.multiply(value, decimal_of(settled.rate))))
         self._account.pay(amount)
         self._reporter.funding(settled, mark, quantity, amount)
         margin = self.margin()
@@ -126,3 +128,11 @@ class Treasury:
         if quantity > 0 and self._view.instruments[name].is_spot:
             return size * float(self._account.value_share(name, quantity)) or size
         return size * (1.0 + float(self._account.highest_maintenance_rate(name)))
+
+
+def _bounded(amount: Decimal) -> Decimal:
+    """Keep at most 12 decimals, so that no sum of the wallet outgrows 28 digits."""
+    exponent = amount.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < _FINEST_EXPONENT:
+        return amount.quantize(_FINEST, context=MONEY)
+    return amount
