@@ -3,9 +3,10 @@
 from hean.risk.anomaly import AnomalyGuard
 from hean.risk.closer import Closer
 from hean.risk.composition import Risk, build_risk
+from hean.risk.decisions import GateStatistics
 from hean.risk.edge_guard import EdgeGuard
 from hean.risk.exposure import Exposure
-from hean.risk.gate import GateStatistics, RiskGate
+from hean.risk.gate import RiskGate
 from hean.risk.governor import Governor
 from hean.risk.kill_switch import KillSwitch
 from hean.risk.loss_streak import LossStreaks

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
@@ -14,6 +13,7 @@ from hean.core.events.strategy import Intent, Signal
 from hean.core.inflight_tracker import InFlightTracker, Refusal, SlotRequest
 from hean.core.instruments import ZERO, decimal_of
 from hean.core.timers import Agenda
+from hean.risk.decisions import ACTIVE, EDGE, ENVELOPE, LIMITS, SIGNAL, SIZER, SLOT
 from hean.risk.edge_guard import EdgeGuard, Verdict
 from hean.risk.exposure import Exposure, Key
 from hean.risk.limits import (
@@ -27,9 +27,6 @@ from hean.risk.limits import (
 from hean.risk.preparation import Preparation
 from hean.risk.risk_sentinel import RiskSentinel
 from hean.risk.sizing import Entry, Factors, GroupRules, Place, Sizer, Sizing
-
-LAYERS: Final = ("SIGNAL", "ACTIVE", "ENVELOPE", "EDGE", "SIZER", "LIMITS", "SLOT")
-SIGNAL, ACTIVE, ENVELOPE, EDGE, SIZER, LIMITS, SLOT = range(7)
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
@@ -199,3 +196,12 @@ def size_refusal(sizing: Sizing) -> Refused | None:
         sizing.cap or "min_quantity",
         sizing.sentence,
     )
+
+
+def size_factor_of(sizing: Sizing) -> float:
+    """Return the product of a sizing's factors but for drawdown, which the planner adds itself."""
+    product = 1.0
+    for name, value in sizing.factors:
+        if name != "drawdown":
+            product *= value
+    return round(product, 9)

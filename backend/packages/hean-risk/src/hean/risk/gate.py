@@ -23,7 +23,8 @@ from hean.core.instruments import MONEY, ZERO, decimal_of, significant
 from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
 from hean.risk.closing import exit_side, flat_quantity, own_orders, shrinks_net
-from hean.risk.entry_layers import LAYERS, SIGNAL, SIZER, SLOT, EntryLayers, Refused, Wish
+from hean.risk.decisions import LAYERS, SIGNAL, SIZER, SLOT, DecisionCounts, GateStatistics
+from hean.risk.entry_layers import EntryLayers, Refused, Wish, size_factor_of
 from hean.risk.exposure import Exposure, Key, WorkingOrder
 from hean.risk.limits import LastEntry
 from hean.risk.risk_sentinel import RiskSentinel
@@ -33,30 +34,8 @@ _CENT_OF_CENT: Final = Decimal("0.00000001")
 _INCOMPLETE: Final = "incomplete"
 
 
-class GateStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """A frozen view: passes and refusals by layer, and decisions by kind."""
-
-    passed: dict[str, int]
-    refused: dict[str, int]
-    signals: int
-    orders: int
-    withdrawn: int
-    rejected: int
-    minted: int
-
-
-class _Counts(msgspec.Struct):
-    passed: list[int]
-    refused: list[int]
-    signals: int = 0
-    orders: int = 0
-    withdrawn: int = 0
-    rejected: int = 0
-    minted: int = 0
-
-
 class _State(msgspec.Struct, frozen=True):
-    counts: _Counts
+    counts: DecisionCounts
     pending: list[tuple[str, list[Signal]]]
     last_entries: dict[str, LastEntry]
     history_until: int
@@ -81,7 +60,7 @@ class RiskGate:
         self._exposure = exposure
         self._sentinel = sentinel
         self._layers = layers
-        self._counts = _Counts([0] * len(LAYERS), [0] * len(LAYERS))
+        self._counts = DecisionCounts()
         self._pending: dict[str, list[Signal]] = {}
         self._history_until = 0
 
@@ -94,16 +73,7 @@ class RiskGate:
 
     def statistics(self) -> GateStatistics:
         """Return a frozen snapshot of the counts."""
-        counts = self._counts
-        return GateStatistics(
-            passed=dict(zip(LAYERS, counts.passed, strict=True)),
-            refused=dict(zip(LAYERS, counts.refused, strict=True)),
-            signals=counts.signals,
-            orders=counts.orders,
-            withdrawn=counts.withdrawn,
-            rejected=counts.rejected,
-            minted=counts.minted,
-        )
+        return self._counts.statistics()
 
     def _on_run(self, event: RunStarted) -> None:
         self._history_until = event.history_until
@@ -127,7 +97,6 @@ class RiskGate:
             self._decide(signal)
         self._counts.signals += 1
 
-    # entries
 
     def _decide(self, signal: Signal) -> None:
         """Decide one order on its own."""
@@ -190,12 +159,9 @@ class RiskGate:
         self._sentinel.rooms.bind_margin(
             MONEY.multiply(MONEY.multiply(sizing.quantity, entry.price), wish.place.margin_rate)
         )
-        self._sentinel.rooms.note_factor(signal.strategy, _size_factor(wish, sizing))
+        self._sentinel.rooms.note_factor(signal.strategy, size_factor_of(sizing))
         self._layers.note_entry(signal.strategy, signal.instrument, signal.side)
-        counts = self._counts
-        counts.orders += 1
-        for layer in range(len(LAYERS)):
-            counts.passed[layer] += 1
+        self._counts.note_order()
         return order
 
     def _reject(self, signal: Signal, refused: Refused, *, counted: bool = True) -> None:
@@ -221,13 +187,8 @@ class RiskGate:
             )
         )
         if counted:
-            counts = self._counts
-            counts.rejected += 1
-            counts.refused[refused.layer] += 1
-            for before in range(refused.layer):
-                counts.passed[before] += 1
+            self._counts.note_refusal(refused.layer)
 
-    # groups
 
     def _wait_for_group(self, signal: Signal) -> None:
         """Hold a leg until the last of its group came; that one decides for all."""
@@ -299,7 +260,6 @@ class RiskGate:
             )
             cancels = ()
 
-    # exits
 
     def _close(self, signal: Signal) -> None:
         """Be flat: cancel own working entries, then close what no exit at work covers."""
@@ -405,7 +365,6 @@ class RiskGate:
         self._exposure.leave(cancels)
         self._counts.withdrawn += 1
 
-    # what no signal asked for
 
     def _withdraw_orders(self, key: Key, orders: tuple[str, ...], cause: str) -> None:
         """Pull resting orders without a signal; the cause is the reason."""
@@ -477,12 +436,3 @@ class RiskGate:
         self._pending = dict(found.pending)
         self._layers.last_entries = found.last_entries
         self._history_until = found.history_until
-
-
-def _size_factor(wish: Wish, sizing: Sizing) -> float:
-    """Return the product of a sizing's factors but for drawdown, which the planner adds itself."""
-    product = 1.0
-    for name, value in sizing.factors:
-        if name != "drawdown":
-            product *= value
-    return round(product, 9)

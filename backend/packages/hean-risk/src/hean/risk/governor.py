@@ -53,8 +53,8 @@ class Governor:
         self._leave = (0.0, section.soft_brake_leave, section.quarantine_leave)
         self._level = 0
         self._below_since = -1
-        self.drawdown = 0.0
-        self.multiplier = 1.0
+        self.drawdown: float = 0.0
+        self.multiplier: float = 1.0
 
     @property
     def state(self) -> RiskState:

@@ -74,6 +74,7 @@ class PositionSizer:
     def __init__(self, *, settings: HEANSettings, section: RiskSettings) -> None:
         self._section = section
         self._risk_of_budget = decimal_of(settings.risk_of_budget)
+        self._strategy_risk = _times(STRATEGY_RISK_TRADES, self._risk_of_budget)
         self._leverage = decimal_of(settings.budget_leverage)
         self._margin_share = decimal_of(section.margin_share)
         self._depth_share = decimal_of(section.depth_share)
@@ -191,11 +192,15 @@ class PositionSizer:
 
     def _risk(self, room: Room, factors: Factors, size_factor: Decimal) -> tuple[Decimal, str]:
         """Return R and the name of what set it: "" where the budget did."""
-        by_budget = _times(_times(self._risk_of_budget, room.budget), size_factor)
+        by_budget = _times(self._risk_of_budget, room.budget)
+        if size_factor != ONE:
+            by_budget = _times(by_budget, size_factor)
         cap = ""
         if room.trade_risk < by_budget:
             by_budget, cap = room.trade_risk, "trade_risk"
-        allowed = _times(by_budget, room.multiplier)
+        allowed = by_budget
+        if room.multiplier != ONE:
+            allowed = _times(by_budget, room.multiplier)
         if self._section.kelly_enabled and factors.payoff > 0.0:
             share = kelly_share(factors, self._section.kelly_fraction)
             kelly = _times(room.equity, factor_of(share))
@@ -213,14 +218,20 @@ class PositionSizer:
 
     def _least_money(self, room: Room, allowed: Decimal, source: str) -> tuple[Decimal, str]:
         least, cap = allowed, source
-        for money, name in self._money_caps(room):
-            if money < least:
-                least, cap = money, name
-        return least, cap
+        if room.open_risk_left < least:
+            least, cap = room.open_risk_left, "open_risk"
+        if room.cluster_risk_left < least:
+            least, cap = room.cluster_risk_left, "cluster_risk"
+        left = _times(self._strategy_risk, room.budget)
+        if room.multiplier != ONE:
+            left = _times(left, room.multiplier)
+        left -= room.risk_used
+        return (left, "strategy_risk") if left < least else (least, cap)
 
     def _least_value(self, entry: Entry, room: Room, place: Place) -> tuple[Decimal, str]:
-        bound = _times(self._leverage, room.budget) - room.bound_used
-        least, cap = _over(bound, entry.weight), "budget"
+        least, cap = _times(self._leverage, room.budget) - room.bound_used, "budget"
+        if entry.weight != ONE:
+            least = _over(least, entry.weight)
         if room.gross_left < least:
             least, cap = room.gross_left, "gross"
         if place.left < least:

@@ -18,6 +18,7 @@ from hean.risk.sizing import Entry, Place
 
 MOST_SCALE: Final = 1.2
 LEVELS: Final = 5
+_times = MONEY.multiply
 _INFINITE: Final = math.inf
 _ENTRY_STYLES: Final = (OrderStyle.POST_ONLY, OrderStyle.LIMIT_IOC)
 
@@ -25,12 +26,16 @@ _ENTRY_STYLES: Final = (OrderStyle.POST_ONLY, OrderStyle.LIMIT_IOC)
 class _Terms:
     """What an instrument's rules say once and for all."""
 
-    __slots__ = ("initial", "instrument", "maintenance", "maker", "taker", "weight")
+    __slots__ = (
+        "initial", "instrument", "maintenance", "maker", "step", "taker", "tick", "weight",
+    )  # fmt: skip
 
     def __init__(
         self, instrument: Instrument, slippage: Decimal, leverage: Decimal, cap: Decimal
     ) -> None:
         self.instrument = instrument
+        self.tick = instrument.tick
+        self.step = instrument.tick_size
         stop_cost = instrument.taker_fee + slippage
         self.maker = instrument.maker_fee + stop_cost
         self.taker = instrument.taker_fee + stop_cost
@@ -91,13 +96,14 @@ class Preparation:
         terms = self._of(signal.instrument)
         instrument = terms.instrument
         limit, stop = signal.limit, signal.stop
-        usable = stop is not None and 0.0 < stop < _INFINITE
+        if stop is not None and not 0.0 < stop < _INFINITE:
+            stop = None
         return Entry(
             instrument=instrument,
             side=signal.side,
             style=signal.style,
-            price=instrument.price(limit) if limit is not None else ZERO,
-            stop=instrument.price(stop) if usable and stop is not None else None,
+            price=_times(terms.step, Decimal(round((limit or 0.0) / terms.tick))),
+            stop=None if stop is None else _times(terms.step, Decimal(round(stop / terms.tick))),
             scale=signal.scale,
             cost=terms.maker if signal.style is OrderStyle.POST_ONLY else terms.taker,
             weight=terms.weight,

@@ -219,9 +219,10 @@ class RiskSentinel:
         late = self._reconciliation_overdue(now)
         if late is not None:
             return late
-        state = self._state_bar(strategy, instrument)
-        if state is not None:
-            return state
+        if self.governor.multiplier < 1.0:
+            state = self._state_bar(strategy, instrument)
+            if state is not None:
+                return state
         if self.state.paused_day == now // DAY_NS:
             return ReasonCode.DAILY_LOSS, self.day_loss(), self.section.max_daily_loss
         until = self.streaks.blocked_until(strategy)
