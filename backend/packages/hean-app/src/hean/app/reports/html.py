@@ -20,6 +20,7 @@ from hean.app.reports.sections import card, signed, usdt
 from hean.app.reports.series import Curve, Stack, capital_stack, equity_curves
 from hean.app.reports.style import CSS
 from hean.app.reports.trades import net_curves, trade_totals
+from hean.app.timespan import parse_instant
 
 Summary = Mapping[str, Any]
 
@@ -31,7 +32,8 @@ def write_report(directory: Path, summary: Summary) -> None:
 
 def page(directory: Path, summary: Summary) -> str:
     """Return the whole page."""
-    curves = equity_curves(directory)
+    first = parse_instant(summary["started"], "started")
+    curves = equity_curves(directory, first)
     places = {name: place for place, name in enumerate(summary["strategies"])}
     last = curves[0].times[-1] if curves[0].times else None
     parts = [
@@ -39,13 +41,14 @@ def page(directory: Path, summary: Summary) -> str:
         sections.tiles(summary),
         *money_cards(curves),
         net_card(net_curves(directory, last), places, curves[0]),
-        capital_card(capital_stack(directory), places, curves[0]),
+        capital_card(capital_stack(directory, first), places, curves[0]),
         sections.funnel_card(summary),
         sections.trades_card(trade_totals(directory)),
         '<div class="pair">',
         sections.slots_card(summary),
         sections.settings_card(changed_settings(run_settings(directory))),
         "</div>",
+        sections.notes_card(summary),
         sections.proof_card(summary),
     ]
     return (

@@ -43,14 +43,12 @@ def name_of(summary: Summary) -> str:
 
 def header(summary: Summary) -> str:
     """Return title, period and what kind of run this is."""
-    notes = "".join(f'<p class="sub">{escape(note)}</p>' for note in summary.get("notes", ()))
     return (
         f"<header><h1>{escape(name_of(summary))}</h1>"
         f'<p class="sub">{_when(summary["started"])} to {_when(summary["ended"])} UTC, '
         f"{escape(str(summary.get('mode', 'replay')))}, seed {summary['seed']}</p>"
         '<p class="sub">Orders were filled by the model of the paper venue, not by a market. '
-        "Nothing here is annualised.</p>"
-        f"{notes}</header>"
+        "Nothing here is annualised.</p></header>"
     )
 
 
@@ -74,7 +72,7 @@ def tiles(summary: Summary) -> str:
         + _tile(signed(change), f"net result{share}")
         + _tile(f"{100 * summary['max_drawdown']:.2f} %", "largest drawdown")
         + _tile(usdt(float(summary["fees"])), "fees paid")
-        + _tile(signed(summary["funding"]), "funding received")
+        + _tile(signed(summary["funding"]), "funding, received positive")
         + f'<div class="tile"><b>{summary["fills"]:,}</b><span>fills; {balance}</span></div></div>'
     )
 
@@ -238,6 +236,15 @@ def settings_card(changed: Sequence[tuple[str, str, str]]) -> str:
         "Settings", "Those that were not at their default.",
         table(("setting", "this run", "default"), rows, (0, 1, 2)),
     )
+
+
+def notes_card(summary: Summary) -> str:
+    """Return what the feed made up, left out or assumed; nothing without notes."""
+    notes = summary.get("notes", ())
+    if not notes:
+        return ""
+    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return card("What the data assumes", "", f"<ul>{items}</ul>")
 
 
 def proof_card(summary: Summary) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +12,7 @@ import msgspec
 
 from hean.core.errors import DataError
 
-POINTS: Final = 1500
+POINTS: Final = 2000
 _EMPTY: Final = 1e-12
 
 Row = dict[str, Any]
@@ -49,30 +50,47 @@ def rows_of(directory: Path, table: str, columns: Sequence[str]) -> Iterator[Row
 
 
 def thin(curve: Curve, points: int = POINTS) -> Curve:
-    """Return at most about `points` points that keep each stretch's lowest and highest value."""
+    """Return at most about `points` points that draw alike on a screen.
+
+    Of each stretch of time the first, lowest, highest and last value stay (Jugel et al. 2014, M4).
+    """
     count = len(curve.times)
     if count <= points:
         return curve
-    stretch = 2 * count / (points - 2)
-    times, values = [curve.times[0]], [curve.values[0]]
-    start = 1
-    place = 1
-    while start < count - 1:
-        end = min(count - 1, max(start + 1, round(1 + place * stretch)))
-        place += 1
-        low = min(range(start, end), key=curve.values.__getitem__)
-        high = max(range(start, end), key=curve.values.__getitem__)
-        for index in sorted({low, high}):
-            times.append(curve.times[index])
-            values.append(curve.values[index])
+    first, span = curve.times[0], max(1, curve.times[-1] - curve.times[0])
+    stretches = max(1, points // 4)
+    kept: list[int] = []
+    start = 0
+    while start < count:
+        stretch = min(stretches - 1, (curve.times[start] - first) * stretches // span)
+        end = start + 1
+        if stretch == stretches - 1:
+            end = count
+        else:
+            edge = first + -(-span * (stretch + 1) // stretches)
+            end = max(end, bisect_left(curve.times, edge, start))
+        inside = range(start, end)
+        low = min(inside, key=curve.values.__getitem__)
+        high = max(inside, key=curve.values.__getitem__)
+        kept.extend(sorted({start, low, high, end - 1}))
         start = end
-    times.append(curve.times[-1])
-    values.append(curve.values[-1])
-    return Curve(curve.name, times, values)
+    return Curve(curve.name, [curve.times[at] for at in kept], [curve.values[at] for at in kept])
 
 
-def equity_curves(directory: Path) -> tuple[Curve, Curve, Curve]:
-    """Return equity, wallet and drawdown (a fraction, 0 or below) over time, thinned."""
+def since(curve: Curve, first_ns: int) -> Curve:
+    """Return the curve from a time on; the value in force then comes first."""
+    place = bisect_right(curve.times, first_ns)
+    if place == 0:
+        return curve
+    return Curve(
+        curve.name,
+        [first_ns, *curve.times[place:]],
+        [curve.values[place - 1], *curve.values[place:]],
+    )
+
+
+def equity_curves(directory: Path, first_ns: int = 0) -> tuple[Curve, Curve, Curve]:
+    """Return equity, wallet and drawdown (a fraction, 0 or below) from a time on, thinned."""
     times: list[int] = []
     columns: tuple[list[float], list[float], list[float]] = ([], [], [])
     for row in rows_of(directory, "equity", ("ts_ns", "equity", "wallet", "drawdown")):
@@ -83,26 +101,33 @@ def equity_curves(directory: Path) -> tuple[Curve, Curve, Curve]:
             values.append(float(value))
     equity, wallet, drawdown = columns
     return (
-        thin(Curve("equity", times, equity)),
-        thin(Curve("wallet", times, wallet)),
-        thin(Curve("drawdown", times, drawdown)),
+        thin(since(Curve("equity", times, equity), first_ns)),
+        thin(since(Curve("wallet", times, wallet), first_ns)),
+        thin(since(Curve("drawdown", times, drawdown), first_ns)),
     )
 
 
-def capital_stack(directory: Path, points: int = POINTS // 2) -> Stack:
-    """Return the weights of each allocation, as fractions of equity, thinned evenly."""
+def capital_stack(directory: Path, first_ns: int = 0, points: int = POINTS // 2) -> Stack:
+    """Return the weights of each allocation from a time on, of equity, thinned evenly."""
     times: list[int] = []
     tables: list[dict[str, float]] = []
     names: dict[str, float] = {}
-    version: int | None = None
+    version: tuple[int, int] | None = None
     for row in rows_of(directory, "allocations", ("ts_ns", "version", "strategy", "weight")):
-        if row["version"] != version or row["ts_ns"] != times[-1]:
-            version = row["version"]
+        key = (row["version"], row["ts_ns"])
+        if key != version:
+            version = key
+            if row["ts_ns"] <= first_ns:
+                times.clear()
+                tables.clear()
+                names.clear()
             times.append(row["ts_ns"])
             tables.append({})
         tables[-1][row["strategy"]] = row["weight"]
         names[row["strategy"]] = max(names.get(row["strategy"], 0.0), row["weight"])
     kept = [name for name, largest in names.items() if largest > _EMPTY]
+    if times:
+        times[0] = max(times[0], first_ns)
     chosen = _spread(len(times), points)
     return Stack(
         kept,

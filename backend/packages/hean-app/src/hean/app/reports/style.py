@@ -59,7 +59,7 @@ svg path.band.second { opacity: 0.4; }
 .c3 { color: var(--c3); } .c4 { color: var(--c4); } .c5 { color: var(--c5); }
 .c6 { color: var(--c6); } .c7 { color: var(--c7); }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 8px 0 0; font-size: 13px; }
-.legend i, .key {
+.legend i {
   display: inline-block; width: 12px; height: 3px; border-radius: 2px;
   background: currentColor; margin-right: 6px; vertical-align: middle;
 }
@@ -83,10 +83,11 @@ td.code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font
   margin: 7px 0 3px; min-width: 150px; color: var(--c0); }
 .mix span { background: currentColor; min-width: 1px; border-right: 1px solid var(--card); }
 .codes { font-size: 12.5px; color: var(--soft); white-space: normal; }
-footer { color: var(--soft); font-size: 13px; }
+ul { margin: 4px 0 0; padding-left: 18px; font-size: 14px; }
 @media (max-width: 820px) {
   .tiles { grid-template-columns: repeat(2, 1fr); }
   .pair { grid-template-columns: 1fr; }
+  svg text.tick { font-size: 16px; }
 }
 @media print { body { background: none; } .card { break-inside: avoid; } }
 """
