@@ -10,6 +10,7 @@ from hean.strategies.correlation_arb import CorrelationSettings
 from hean.strategies.funding_desk import FundingSettings
 from hean.strategies.hf_scalping import ScalpingSettings
 from hean.strategies.momentum_trader import MomentumSettings
+from hean.strategies.sentiment_strategy import SentimentSettings
 
 
 class StrategiesSettings(Section):
@@ -25,5 +26,7 @@ class StrategiesSettings(Section):
     """BasisArbitrage."""
     correlation_arb: CorrelationSettings = CorrelationSettings()
     """CorrelationArbitrage."""
+    sentiment_strategy: SentimentSettings = SentimentSettings()
+    """SentimentStrategy."""
     others: dict[str, dict[str, str | float | bool]] = Field(default_factory=dict)
     """Settings of strategies from other packages, as JSON: name, then field, then value."""
