@@ -127,6 +127,11 @@ BY_CAP: Final[Mapping[str, Advice]] = {
 """Advice for each cap of the sizer, by the name behind `sizer.`."""
 
 BY_STRATEGY: Final[Mapping[tuple[str, ReasonCode], Advice]] = {
+    ("hf_scalping", ReasonCode.TOXICITY): _names("STRATEGIES__HF_SCALPING__VPIN_LIMIT"),
+    ("hf_scalping", ReasonCode.LIQ): _said(
+        "the market decides: spread and depth at that moment",
+        "STRATEGIES__HF_SCALPING__SPREAD_LIMIT",
+    ),
     ("momentum_trader", ReasonCode.NO_SETUP): _names("STRATEGIES__MOMENTUM_TRADER__ENTER"),
     ("momentum_trader", ReasonCode.WARMING_UP): _said(
         "it passes with more data before it", "STRATEGIES__MOMENTUM_TRADER__LONG_HOURS",
