@@ -101,3 +101,18 @@ def test_a_snapshot_keeps_state_and_dwell() -> None:
     other.agenda.restore(system.agenda.snapshot())
     other.advance(1800)
     assert other.risk.governor.state is RiskState.NORMAL
+
+
+@given(st.integers(0, 2**32))
+def test_stop_outs_alone_never_reach_the_floor(seed: int) -> None:
+    """G-2: losing the whole open-risk limit 400 times over leaves equity above the floor."""
+    equity = high = 300.0
+    state = seed
+    for _ in range(400):
+        state = (1_103_515_245 * state + 12_345) % 2**31
+        share = state / 2**31
+        m = multiplier(1.0 - equity / high, 0.2)
+        change = -0.05 * m * equity * share if state % 3 else 0.02 * m * equity * share
+        equity += change
+        high = max(high, equity)
+        assert equity > 0.8 * high

@@ -196,12 +196,3 @@ def size_refusal(sizing: Sizing) -> Refused | None:
         sizing.cap or "min_quantity",
         sizing.sentence,
     )
-
-
-def size_factor_of(sizing: Sizing) -> float:
-    """Return the product of a sizing's factors but for drawdown, which the planner adds itself."""
-    product = 1.0
-    for name, value in sizing.factors:
-        if name != "drawdown":
-            product *= value
-    return round(product, 9)

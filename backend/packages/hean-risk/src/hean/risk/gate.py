@@ -24,12 +24,13 @@ from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
 from hean.risk.closing import exit_side, flat_quantity, own_orders, shrinks_net
 from hean.risk.decisions import LAYERS, SIGNAL, SIZER, SLOT, DecisionCounts, GateStatistics
-from hean.risk.entry_layers import EntryLayers, Refused, Wish, size_factor_of
+from hean.risk.entry_layers import EntryLayers, Refused, Wish
 from hean.risk.exposure import Exposure, Key, WorkingOrder
 from hean.risk.limits import LastEntry
 from hean.risk.risk_sentinel import RiskSentinel
 from hean.risk.sizing import Sizing
 
+_OBJECTIONS: Final = {code: f"would_refuse.{code.value}" for code in ReasonCode}
 _CENT_OF_CENT: Final = Decimal("0.00000001")
 _INCOMPLETE: Final = "incomplete"
 
@@ -126,7 +127,7 @@ class RiskGate:
         signal, entry, now = wish.signal, wish.entry, self._agenda.now
         factors = sizing.factors
         if wish.verdict.code is not None:
-            factors = (*factors, (f"would_refuse.{wish.verdict.code}", wish.verdict.number))
+            factors = (*factors, (_OBJECTIONS[wish.verdict.code], wish.verdict.number))
         instrument = entry.instrument
         order = OrderRequest(
             ts_event=now,
@@ -159,16 +160,15 @@ class RiskGate:
         self._sentinel.rooms.bind_margin(
             MONEY.multiply(MONEY.multiply(sizing.quantity, entry.price), wish.place.margin_rate)
         )
-        self._sentinel.rooms.note_factor(signal.strategy, size_factor_of(sizing))
+        self._sentinel.rooms.note_factor(signal.strategy, round(sizing.factor, 9))
         self._layers.note_entry(signal.strategy, signal.instrument, signal.side)
         self._counts.note_order()
         return order
 
     def _reject(self, signal: Signal, refused: Refused, *, counted: bool = True) -> None:
         """Publish a refusal."""
-        now, layer = self._agenda.now, LAYERS[refused.layer]
-        if refused.layer == SIZER and refused.cap:
-            layer = f"sizer.{refused.cap}"
+        now, cap = self._agenda.now, refused.cap
+        layer = f"sizer.{cap}" if cap else LAYERS[refused.layer]
         self._bus.publish(
             SignalRejected(
                 ts_event=now,

@@ -84,14 +84,15 @@ class PositionSizer:
         instrument, price, stop = entry.instrument, entry.price, entry.stop
         if not stop_is_usable(entry) or stop is None:
             return Sizing(quantity=ZERO, cap="no_stop")
-        smallest = instrument.smallest_quantity(price)
         scale = entry.scale
         missing = self._missing(room, factors, scale)
         if missing:
+            smallest = instrument.smallest_quantity(price)
             return Sizing(quantity=ZERO, cap=missing, smallest=smallest)
         distance = abs(price - stop)
         unit = distance + _times(price, entry.cost)
-        size_factor = self._size_factor(factors, scale)
+        factor = self._factor(factors, scale)
+        size_factor = factor_of(factor)
         allowed, source = self._risk(room, factors, size_factor)
         money, cap = self._least_money(room, allowed, source)
         bound, name = self._least_value(entry, room, place)
@@ -100,24 +101,29 @@ class PositionSizer:
         if by_value < quantity:
             quantity, cap = by_value, name
         quantity, cap = self._quantity_caps(place, quantity, cap)
-        if room.smallest_only and quantity > smallest:
-            quantity, cap = smallest, "probe"
+        if room.smallest_only:
+            smallest = instrument.smallest_quantity(price)
+            if quantity > smallest:
+                quantity, cap = smallest, "probe"
         if quantity > ZERO:
             share, tail = room.tails.share((entry,), (_times(quantity, price),))
             if share < 1.0:
                 quantity, cap = _times(quantity, decimal_of(share)), tail
         rounded = instrument.quantity_floor(quantity) if quantity > ZERO else ZERO
-        if rounded < smallest:
+        notional = _times(rounded, price)
+        if rounded < instrument.min_quantity or notional < instrument.min_notional or not rounded:
+            smallest = instrument.smallest_quantity(price)
             return self._zero(entry, room, size_factor, quantity, smallest, cap)
         if self._is_near_liquidation(instrument, rounded, distance, price, room, place):
+            smallest = instrument.smallest_quantity(price)
             return Sizing(quantity=ZERO, cap="liquidation", affordable=quantity, smallest=smallest)
         return Sizing(
             quantity=rounded,
             risk=_times(rounded, unit),
             cap=cap,
             affordable=quantity,
-            smallest=smallest,
             factors=_record(factors, scale, room),
+            factor=factor,
         )
 
     def size_group(
@@ -136,7 +142,8 @@ class PositionSizer:
         missing = self._missing(room, factors, 1.0 if all(ratios) else 0.0)
         if missing:
             return (Sizing(quantity=ZERO, cap=missing),)
-        size_factor = self._size_factor(factors, 1.0)
+        factor = self._factor(factors, 1.0)
+        size_factor = factor_of(factor)
         allowed, source = self._risk(room, factors, size_factor)
         parts = [_times(ratio, loss) for ratio, loss in zip(ratios, losses, strict=True)]
         whole = total_of(parts)
@@ -165,6 +172,7 @@ class PositionSizer:
                 cap=cap,
                 affordable=quantity,
                 factors=_record(factors, entry.scale, room),
+                factor=factor,
             )
             for entry, quantity, loss in zip(entries, quantities, losses, strict=True)
         )
@@ -185,10 +193,11 @@ class PositionSizer:
             return "drawdown"
         return ""
 
-    def _size_factor(self, factors: Factors, scale: float) -> Decimal:
+    def _factor(self, factors: Factors, scale: float) -> float:
+        """Return k, everything but drawdown that shrinks R."""
         floor = self._section.confidence_size_floor
         size = min(MOST_FACTOR, scale * factors.regime)
-        return factor_of(size * confidence_factor(factors.confidence, floor))
+        return size * confidence_factor(factors.confidence, floor)
 
     def _risk(self, room: Room, factors: Factors, size_factor: Decimal) -> tuple[Decimal, str]:
         """Return R and the name of what set it: "" where the budget did."""

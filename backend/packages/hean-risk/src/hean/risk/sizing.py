@@ -107,6 +107,8 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     smallest: Decimal = ZERO
     sentence: str = ""
     factors: tuple[tuple[str, float], ...] = ()
+    factor: float = 1.0
+    """k: what shrank R apart from drawdown."""
 
 
 class Sizer(Protocol):
