@@ -13,7 +13,7 @@ from hean.core.events.risk import RiskEnvelope
 from hean.core.events.strategy import Intent, OrderStyle
 from hean.core.events.system import Heartbeat
 from hean.core.events.venue import VenueStateChanged
-from hean.core.testing import BTC, ETH, MINUTE, SECOND, bar, profile, signal
+from hean.core.testing import BTC, ETH, MINUTE, SECOND, bar, profile, rejected, signal
 from hean.risk.testing import RiskSystem
 
 
@@ -260,3 +260,14 @@ def test_no_entry_rests_on_old_inputs(steps: list[str]) -> None:
             assert mark is not None
             assert system.now - mark.ts_ns <= sentinel.maximum_age_ns
             assert system.now - sentinel.state.recomputed_at <= sentinel.maximum_age_ns
+
+
+def test_margin_of_a_dead_order_is_free_again() -> None:
+    """An order binds margin until the wallet shows it or it ends, without waiting for a wallet."""
+    system = RiskSystem("alpha", capital="900")
+    rooms = system.risk.sentinel.rooms
+    free = rooms.room("alpha", smallest_only=False).available
+    ask(system)
+    assert rooms.room("alpha", smallest_only=False).available < free
+    system.take(rejected(system.orders()[0], at=system.now))
+    assert rooms.room("alpha", smallest_only=False).available == free

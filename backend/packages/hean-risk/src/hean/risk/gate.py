@@ -157,9 +157,9 @@ class RiskGate:
             legs=signal.legs,
         )
         self._bus.publish(order)
-        self._sentinel.rooms.bind_margin(
-            MONEY.multiply(MONEY.multiply(sizing.quantity, entry.price), wish.place.margin_rate)
-        )
+        notional = MONEY.multiply(sizing.quantity, entry.price)
+        margin = MONEY.multiply(notional, wish.place.margin_rate)
+        self._sentinel.rooms.bind_margin(order.client_order_id, margin)
         self._sentinel.rooms.note_factor(signal.strategy, round(sizing.factor, 9))
         self._layers.note_entry(signal.strategy, signal.instrument, signal.side)
         self._counts.note_order()

@@ -72,7 +72,7 @@ class _State(msgspec.Struct):
     day_start: float = 0.0
     paused_day: int = -1
     available: Decimal = ZERO
-    margin_since: Decimal = ZERO
+    margins: dict[str, Decimal] = {}
     has_equity: bool = False
     reconciled_at: int = -1
     recomputed_at: int = -1
@@ -344,7 +344,7 @@ class RiskSentinel:
 
     def _on_wallet(self, event: WalletUpdated) -> None:
         self.state.available = event.available
-        self.state.margin_since = ZERO
+        self.state.margins.clear()
 
     def _on_snapshot(self, event: VenueSnapshot) -> None:
         if event.complete:

@@ -63,7 +63,7 @@ class Rooms:
                     freed_bound += MONEY.multiply(order.notional, order.weight)
         left = self._sentinel.open_risk_limit - exposure.open_risk + freed_risk
         trade_risk = self._trade_risk[self._sentinel.budgets.tier(strategy)]
-        free = self._sentinel.state.available - self._sentinel.state.margin_since
+        free = self._sentinel.state.available - self._bound_margin()
         return Room(
             equity=equity,
             budget=self._sentinel.budget(strategy),
@@ -81,9 +81,20 @@ class Rooms:
             tails=tails,
         )
 
-    def bind_margin(self, amount: Decimal) -> None:
+    def bind_margin(self, client_order_id: str, amount: Decimal) -> None:
         """Count margin of an order the venue's wallet does not show yet."""
-        self._sentinel.state.margin_since += amount
+        self._sentinel.state.margins[client_order_id] = amount
+
+    def _bound_margin(self) -> Decimal:
+        """Return the margin of minted orders that still work and no wallet has shown."""
+        margins, orders = self._sentinel.state.margins, self._sentinel.exposure.orders
+        total = ZERO
+        for one, amount in list(margins.items()):
+            if one in orders:
+                total += amount
+            else:
+                del margins[one]
+        return total
 
     def note_factor(self, strategy: str, factor: float) -> None:
         """Remember the size factor k of a signal; the planner uses the median of the last 50."""
