@@ -36,18 +36,17 @@ class Accounts(msgspec.Struct, kw_only=True):
 
     def trade(self, tally: Tally, realised: Decimal, fee: Decimal, net: Decimal) -> None:
         """Post a fill: wallet against realised and fee; `net` is what the venue realised."""
-        add = EXACT.add
         self.revision += 1
-        tally.fees = add(tally.fees, fee)
-        self.fees = add(self.fees, fee)
+        tally.fees += fee
+        self.fees += fee
         if realised:
-            tally.realised = add(tally.realised, realised)
-            self.realised = add(self.realised, realised)
-            self.wallet = add(self.wallet, realised - fee)
+            tally.realised += realised
+            self.realised += realised
+            self.wallet += realised - fee
         else:
-            self.wallet = EXACT.subtract(self.wallet, fee)
+            self.wallet -= fee
         if net:
-            self.net_realised = add(self.net_realised, net)
+            self.net_realised += net
 
     def charge_funding(self, tally: Tally, amount: Decimal, *, paid: bool) -> None:
         """Post a strategy's funding against suspense, or against rounding once the venue paid."""

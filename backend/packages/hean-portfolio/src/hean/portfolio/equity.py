@@ -26,7 +26,7 @@ from hean.core.market_view import MarketView
 from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
 from hean.portfolio.ledger import Ledger
-from hean.portfolio.positions import EXACT, InstrumentBook
+from hean.portfolio.positions import EXACT, MARK_DECIMALS, InstrumentBook, bounded
 
 DAY_NS = 86_400_000_000_000
 
@@ -165,7 +165,7 @@ class Equity:
         if mark.price == book.mark_price:
             return False
         book.mark_price = mark.price
-        book.mark = decimal_of(mark.price)
+        book.mark = bounded(decimal_of(mark.price), MARK_DECIMALS)
         return True
 
     def _value(self) -> None:
@@ -174,9 +174,9 @@ class Equity:
             if book.positions or book.quantity:
                 self._mark(book)
                 if book.mark_ts or not book.quantity:
-                    unrealised = EXACT.add(unrealised, book.unrealised())
+                    unrealised += book.unrealised()
         state.unrealised = unrealised
-        state.equity = EXACT.add(self._ledger.wallet, unrealised)
+        state.equity = self._ledger.wallet + unrealised
         units = state.units
         nav = float(state.equity) / float(units) if units else state.nav
         state.nav = nav
@@ -202,7 +202,7 @@ class Equity:
                 ts_event=now,
                 ts_init=now,
                 equity=state.equity,
-                wallet=ledger.wallet,
+                wallet=state.equity - state.unrealised,
                 unrealised=state.unrealised,
                 nav=state.nav,
                 high_water_mark=high,

@@ -42,7 +42,7 @@ def charge(
     for strategy, position in book.positions.items():
         amount = amounts[strategy]
         accounts.charge_funding(book.tally(strategy), amount, paid=False)
-        position.funding = EXACT.add(position.funding, amount)
+        position.funding += amount
         position.refresh()
         attributed = EXACT.add(attributed, amount)
         events.append(

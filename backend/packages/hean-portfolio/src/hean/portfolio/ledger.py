@@ -66,7 +66,7 @@ class _State(msgspec.Struct, kw_only=True):
     forgotten_before: int
     orders: dict[str, OrderRequest]
     ended: dict[str, OrderRequest]
-    reasons: dict[str, tuple[str, str]]
+    reasons: dict[str, str]
 
 
 class Ledger:
@@ -87,7 +87,7 @@ class Ledger:
         self._fills: dict[str, tuple[Decimal, Decimal, Decimal, int]] = {}
         self._forgotten_before = 0
         self._ended: dict[str, OrderRequest] = {}
-        self._reasons: dict[str, tuple[str, str]] = {}
+        self._reasons: dict[str, str] = {}
 
     def attach(self, bus: Bus) -> None:
         """Subscribe to orders, their reports and funding."""
@@ -105,12 +105,13 @@ class Ledger:
     @property
     def wallet(self) -> Decimal:
         """W of E = W + unrealised: capital + realised - fees + funding, charged or paid."""
-        return EXACT.add(self.accounts.wallet, self.accounts.suspense)
+        accounts = self.accounts
+        return accounts.wallet + accounts.suspense if accounts.suspense else accounts.wallet
 
     @property
     def funding(self) -> Decimal:
         """The account's funding, received positive: charged to strategies, plus `rounding`."""
-        return EXACT.add(self.accounts.funding, self.accounts.rounding)
+        return self.accounts.funding + self.accounts.rounding
 
     @property
     def venue_wallet(self) -> Decimal:
@@ -182,8 +183,9 @@ class Ledger:
 
     def _on_signal(self, event: Signal) -> None:
         if event.intent is Intent.CLOSE or event.intent is Intent.REDUCE:
-            key = f"{event.strategy}\x1f{event.instrument}"
-            self._reasons[key] = (event.signal_id, event.reason)
+            self._reasons[event.signal_id] = event.reason
+            if len(self._reasons) > _ORDERS_KEPT:
+                del self._reasons[next(iter(self._reasons))]
 
     def _on_order(self, event: OrderRequest) -> None:
         self.orders[event.client_order_id] = event
@@ -282,7 +284,7 @@ class Ledger:
             self._open(book, event, order, strategy, signed, fee, fill_id, late)
         else:
             if late:
-                position.funding = EXACT.add(position.funding, late)
+                position.funding += late
             if (position.quantity > 0) is (signed > 0):
                 realised = ZERO
                 self._bus.publish(

@@ -15,21 +15,23 @@ from hean.core.events import Cycle, Phase, Regime
 from hean.core.instruments import MONEY, ZERO
 
 EXACT: Final = Context(prec=96, rounding=ROUND_HALF_EVEN)
-"""Sums and products of money that must not round: wide enough for quantity x mark x rate."""
+"""Products of money that must not round: wide enough for quantity x mark x rate."""
 
 CENT_FRACTION: Final = Decimal("1E-8")
 """The grid of what a partial close takes out of a position's cost."""
 
 
-FINEST: Final = Decimal("1E-12")
-"""The grid of what marks and rates make (funding, unrealised): every sum then fits 28 digits."""
+FINEST: Final = 12
+"""Decimals of what marks and rates make: with them every sum of money fits 28 digits exactly."""
+
+MARK_DECIMALS: Final = 10
 
 
-def bounded(amount: Decimal) -> Decimal:
-    """Return an amount of money with at most 12 decimals; a shorter one stays as it is."""
+def bounded(amount: Decimal, decimals: int = FINEST) -> Decimal:
+    """Return a number with at most so many decimals; a shorter one stays as it is."""
     exponent = amount.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -12:
-        return amount.quantize(FINEST, context=EXACT)
+    if isinstance(exponent, int) and exponent < -decimals:
+        return amount.quantize(Decimal(1).scaleb(-decimals), context=EXACT)
     return amount
 
 
@@ -63,24 +65,26 @@ class VirtualPosition(msgspec.Struct, kw_only=True, gc=False):
     cycle: Cycle | None = None
     mae_r: float = 0.0
     mfe_r: float = 0.0
+    entries: int = 1
+    exits: int = 0
     size: float = 0.0
-    cost_size: float = 0.0
     booked: float = 0.0
 
     @property
     def net(self) -> Decimal:
         """Realised so far after fees and funding."""
-        return EXACT.add(EXACT.subtract(self.gross, self.fees), self.funding)
+        return self.gross - self.fees + self.funding
 
     def refresh(self) -> None:
-        """Renew the floats that `watch` reads."""
-        self.size = float(self.quantity)
-        self.cost_size = float(self.cost)
-        self.booked = float(self.net)
+        """Let `result` read its numbers anew."""
+        self.size = 0.0
 
     def result(self, price: float) -> float:
         """Return the whole result in USDT as if marked at `price`."""
-        return self.booked + self.size * price - self.cost_size
+        if not self.size:
+            self.size = float(self.quantity)
+            self.booked = float(self.net - self.cost)
+        return self.booked + self.size * price
 
     def watch(self, price: float) -> None:
         """Note how far the position is for or against, in R."""
@@ -155,12 +159,17 @@ class InstrumentBook(msgspec.Struct, kw_only=True):
 
     def unrealised(self) -> Decimal:
         """Return what the virtual positions would realise at the last mark."""
-        return bounded(EXACT.subtract(EXACT.multiply(self.quantity, self.mark), self.cost))
+        return self.quantity * self.mark - self.cost
 
     def net_fill(self, signed: Decimal, price: Decimal) -> Decimal:
         """Book a fill on the net position; return what the venue realises by it."""
         held = self.quantity
-        if not held or (held > 0) == (signed > 0):
+        if held == -signed and held:
+            realised = held * price - self.net_cost
+            self.quantity = self.net_cost = ZERO
+            self.net_realised += realised
+            return realised
+        if not held or (held > 0) is (signed > 0):
             self.quantity = held + signed
             self.net_cost += signed * price
             return ZERO
@@ -173,7 +182,7 @@ class InstrumentBook(msgspec.Struct, kw_only=True):
             self.net_cost = self.quantity * price
         else:
             self.net_cost -= freed
-        self.net_realised = EXACT.add(self.net_realised, realised)
+        self.net_realised += realised
         return realised
 
 

@@ -18,7 +18,6 @@ from hean.core.events import (
 )
 from hean.core.instruments import MONEY, ZERO
 from hean.portfolio.positions import (
-    EXACT,
     InstrumentBook,
     VirtualPosition,
     cost_of_part,
@@ -70,7 +69,6 @@ def open_position(
 ) -> PositionOpened:
     """Open a virtual position and return its event."""
     price = event.price
-    size = abs(signed)
     cost = signed * price
     risk = risk_of_fill(order, event)
     signal, group, stop = "", "", None
@@ -86,7 +84,7 @@ def open_position(
         total_risk=risk,
         opened_at=event.ts_event,
         fees=fee,
-        entered=size,
+        entered=abs(signed),
         entry_value=abs(cost),
         group=group,
         signal_id=signal,
@@ -95,7 +93,6 @@ def open_position(
     if regime is not None:
         position.regime, position.phase = regime.regime, regime.phase
         position.cycle = regime.cycle
-    position.refresh()
     book.cost += cost
     book.positions[strategy] = position
     return PositionOpened(
@@ -161,9 +158,10 @@ def add_to(
     position.cost += cost
     position.risk += risk
     position.total_risk += risk
+    position.entries += 1
     position.entered += abs(signed)
     position.entry_value += abs(cost)
-    position.fees = EXACT.add(position.fees, fee)
+    position.fees += fee
     position.entry_price = MONEY.divide(position.cost, position.quantity)
     if order is not None and order.protective_stop is not None:
         position.stop = order.protective_stop
@@ -193,9 +191,11 @@ def reduce_by(
     value = part * price
     realised = (value if position.quantity > 0 else -value) - freed
     left = size - part
-    position.watch(float(price))
+    if left:
+        position.watch(float(price))
     position.gross += realised
-    position.fees = EXACT.add(position.fees, fee)
+    position.fees += fee
+    position.exits += 1
     position.exited += part
     position.exit_value += value
     book.cost -= freed
@@ -219,7 +219,7 @@ def _closed(
 ) -> PositionClosed:
     net = position.net
     risk = position.total_risk
-    single = position.exit_value == position.exited * event.price
+    single = position.exits == 1
     outcome = float(net) / float(risk) if risk else 0.0
     return PositionClosed(
         ts_event=event.ts_event,
@@ -253,13 +253,13 @@ def _closed(
 
 
 def _average(position: VirtualPosition) -> Decimal:
-    if position.entry_value == position.entered * position.entry_price:
+    if position.entries == 1:
         return position.entry_price
     return MONEY.divide(position.entry_value, position.entered)
 
 
 def exit_reason_of(
-    event: OrderFilled, order: OrderRequest | None, reasons: dict[str, tuple[str, str]]
+    event: OrderFilled, order: OrderRequest | None, reasons: dict[str, str]
 ) -> str:
     """Return why a position is left: stop, force, the order's cause or the signal's reason."""
     if event.kind is not FillKind.ORDER:
@@ -270,7 +270,4 @@ def exit_reason_of(
         return "unknown"
     if order.cause:
         return order.cause
-    found = reasons.get(f"{order.strategy}\x1f{order.instrument}")
-    if found is not None and found[0] == order.signal_id and found[1]:
-        return found[1]
-    return order.intent.value.lower()
+    return reasons.get(order.signal_id) or order.intent.value.lower()
