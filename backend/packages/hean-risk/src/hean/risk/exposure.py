@@ -116,7 +116,7 @@ class _State(msgspec.Struct, frozen=True):
 class Exposure:
     """Positions and working orders by (strategy, instrument), with their totals.
 
-    `version` moves with every change.
+    `version` moves with every change, `held_version` with every change of a position.
     """
 
     name = "risk_exposure"
@@ -128,6 +128,7 @@ class Exposure:
         self._leverage = decimal_of(settings.budget_leverage)
         self._slippage = decimal_of(section.stop_slippage_bp) / 10_000
         self.version = 0
+        self.held_version = 0
         self.holdings: dict[Key, Holding] = {}
         self.orders: dict[str, WorkingOrder] = {}
         self.by_key: dict[Key, dict[str, WorkingOrder]] = {}
@@ -348,6 +349,7 @@ class Exposure:
 
     def _count_position(self, holding: Holding, sign: int) -> None:
         self.version += 1
+        self.held_version += 1
         size = abs(holding.notional)
         tally = self.strategy(holding.strategy)
         place = self.instrument(holding.instrument)
@@ -381,7 +383,8 @@ class Exposure:
         tally = self.strategy(order.strategy)
         tally.risk += risk
         tally.notional += value
-        tally.bound += MONEY.multiply(value, order.weight)
+        weight = order.weight
+        tally.bound += value if weight == _ONE else MONEY.multiply(value, weight)
         place = self.instrument(order.instrument)
         if order.side is Side.BUY:
             place.buys += value

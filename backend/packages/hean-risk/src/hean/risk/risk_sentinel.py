@@ -126,7 +126,7 @@ class RiskSentinel:
         self.state = _State()
         self.failed = False
         self._dirty = True
-        self._seen_exposure = -1
+        self._seen_held = -1
         self._oldest_mark = 0
         self._published: tuple[object, ...] = ()
         self._published_counts: tuple[int, int, Decimal] = (0, 0, ZERO)
@@ -202,9 +202,10 @@ class RiskSentinel:
 
         An order alone makes nothing younger: the age counts from the last beat, equity or budget.
         """
-        if not self._dirty and self._seen_exposure == self.exposure.version:
-            return
-        self._recompute()
+        if self._dirty:
+            self._recompute()
+        elif self._seen_held != self.exposure.held_version:
+            self._see_holdings()
 
     def barred(self, strategy: str, instrument: str) -> Bar | None:
         """Return why an entry is barred by the envelope, or None. Call `refresh` first."""
@@ -297,10 +298,8 @@ class RiskSentinel:
         except _CALCULATION_ERRORS:
             return
         self.failed = False
-        if self._dirty:
-            self.state.recomputed_at = self._agenda.now
         self._dirty = False
-        self._seen_exposure = self.exposure.version
+        self.state.recomputed_at = self._agenda.now
 
     def _calculate(self) -> None:
         state, section = self.state, self.section
@@ -316,6 +315,10 @@ class RiskSentinel:
         tails.equity = money
         tails.stress_limit = section.stress_cushion * cushion
         tails.tail_limit = section.cvar_cushion * cushion
+        self._see_holdings()
+
+    def _see_holdings(self) -> None:
+        self._seen_held = self.exposure.held_version
         self._oldest_mark = self._find_oldest_mark()
 
     def _find_oldest_mark(self) -> int:
