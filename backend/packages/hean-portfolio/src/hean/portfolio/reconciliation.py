@@ -79,7 +79,7 @@ class Reconciler:
         found: list[Difference] = []
         for instrument in sorted({*held, *books}):
             book = books.get(instrument)
-            mine = ZERO if book is None else book.quantity - book.dust
+            mine = ZERO if book is None else book.quantity
             if book is not None and book.is_spot and instrument not in held:
                 continue
             theirs = held.get(instrument, ZERO)
