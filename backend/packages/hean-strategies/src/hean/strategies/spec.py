@@ -33,8 +33,8 @@ class Tunable(msgspec.Struct, frozen=True, gc=False):
 class SpecRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One strategy's row: what it needs, when it may open, how often, and how.
 
-    `max_bar_interval_seconds` is 0 where it cannot run on bars alone. `capped_per_symbol` says that
-    `daily_cap` counts each instrument for itself. `place` is where we expect it at entry-tier fees.
+    `max_bar_interval_seconds` is 0 where it cannot run on bars alone; `spared_on_bars` are needs it
+    can do without there. `capped_per_symbol` says that `daily_cap` counts each instrument for itself. `place` is where we expect it at entry-tier fees.
     """
 
     strategy: str
@@ -52,6 +52,7 @@ class SpecRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tunables: tuple[Tunable, ...] = ()
     place: str = "SHADOW"
     max_bar_interval_seconds: int = 0
+    spared_on_bars: tuple[Need, ...] = ()
     universe: tuple[str, ...]
     typical_stop_bp: float
     cluster: str = ""
@@ -260,6 +261,7 @@ FUNDING_HARVESTER: Final = SpecRow(
     ),
     place="PROBE hedged, SHADOW unhedged",
     max_bar_interval_seconds=3600,
+    spared_on_bars=(_I,),
     universe=("BTC", "ETH"),
     typical_stop_bp=55,
     cluster="carry",

@@ -137,7 +137,8 @@ def _spot_of(
 
 
 def _why_not(row: SpecRow, market: Market) -> str:
-    missing = [need for need in row.needs if not market.has(need)]
+    spared = row.spared_on_bars if market.coarse else ()
+    missing = [need for need in row.needs if not market.has(need) and need not in spared]
     if missing:
         names = ", ".join(f"{_WORDS[need]} ({need.value})" for need in missing)
         return f"it needs {names}, which the feed does not carry for {market.instrument}"
