@@ -314,6 +314,8 @@ def bench_settings() -> AppSettings:
     arguments = {
         "INITIAL_CAPITAL": str(CASH),
         "PORTFOLIO__AUTOPILOT_ENABLED": "false",
+        "PORTFOLIO__AUTOPILOT_MAX_ACTIVE": "11",
+        "MIN_STRATEGY_WEIGHT": "0.05",
         "VENUE__ORDER_LATENCY_MS": "0",
         "VENUE__REPORT_LATENCY_MS": "0",
         "VENUE__SLIPPAGE_BP": "0",

@@ -1,6 +1,6 @@
 """W1, W1x11 and W2 through the whole chain, beside the plain loop and, where present, the peers.
 
-    python tools/bench/kernel.py [W1|W1x11|W2] [--profile] [--limit N]
+    python tools/bench/kernel.py [W1|W1x11|W2] [--profile] [--limit N] [--check]
 
 Prints one JSON line: events, CPU seconds, rate, fills, PnL, memory, CPU per order, and the ratio to
 the plain-Python reference loop of the same run. Fills and PnL must be the reference's.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import cProfile
 import gc
-import json
 import pstats
 import resource
 import sys
@@ -24,6 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.baseline import emit, reference_ns
 from bench.crossing import (
     SYMBOL,
     BarFeed,
@@ -88,9 +88,8 @@ def measure(work: str, limit: int | None, *, profile: bool) -> dict[str, Any]:
             profiler.disable()
         system.journal.commit()
         seconds = time.process_time() - began
-        began = time.process_time()
         expected = [reference(prices, *one) for one in periods(11 if work == "W1x11" else 1)]
-        plain = (time.process_time() - began) / len(expected)
+        plain = reference_ns() * len(prices) / 1e9
         if profiler:
             pstats.Stats(profiler, stream=sys.stderr).sort_stats("tottime").print_stats(45)
         return figures(work, system, events, seconds, plain, expected)
@@ -138,8 +137,9 @@ def main() -> None:
     parser.add_argument("work", nargs="?", default="W1", choices=("W1", "W1x11", "W2"))
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--limit", type=int, help="first ticks only")
+    parser.add_argument("--check", action="store_true", help="compare with the committed ratio")
     chosen = parser.parse_args()
-    print(json.dumps(measure(chosen.work, chosen.limit, profile=chosen.profile)))
+    emit(measure(chosen.work, chosen.limit, profile=chosen.profile), check=chosen.check)
 
 
 if __name__ == "__main__":

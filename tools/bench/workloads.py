@@ -74,7 +74,11 @@ def bars(count: int = 100_000) -> Bars:
     volumes = generator.integers(10_000, 1_000_000, count)
     times = BARS_FROM_NS + np.arange(count, dtype=np.int64) * MINUTE_NS
     return Bars(
-        times.tolist(), opens.tolist(), highs.tolist(), lows.tolist(), closes.tolist(),
+        times.tolist(),
+        opens.tolist(),
+        highs.tolist(),
+        lows.tolist(),
+        closes.tolist(),
         volumes.tolist(),
     )
 
