@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from hean.strategies.base import DeskState, Parameters, Strategy, StrategySection, hear
+from hean.strategies.basis_arbitrage import BasisArbitrage
+from hean.strategies.correlation_arb import CorrelationArbitrage
 from hean.strategies.desk import Desk
-from hean.strategies.momentum_trader import MomentumSettings, MomentumTrader
+from hean.strategies.funding_harvester import FundingHarvester
+from hean.strategies.hf_scalping import HFScalping
+from hean.strategies.impulse_engine import ImpulseEngine
+from hean.strategies.momentum_trader import MomentumTrader
 from hean.strategies.registry import StrategySet, build_strategies, load_strategies
+from hean.strategies.sentiment_strategy import SentimentStrategy
 from hean.strategies.settings import StrategiesSettings
 from hean.strategies.spec import TABLE, SpecRow, Tunable, tunable
 from hean.strategies.universe import Market
 
 __all__ = [
     "TABLE",
+    "BasisArbitrage",
+    "CorrelationArbitrage",
     "Desk",
     "DeskState",
+    "FundingHarvester",
+    "HFScalping",
+    "ImpulseEngine",
     "Market",
-    "MomentumSettings",
     "MomentumTrader",
     "Parameters",
+    "SentimentStrategy",
     "SpecRow",
     "StrategiesSettings",
     "Strategy",

@@ -9,6 +9,7 @@ from hean.strategies.basis_arbitrage import BasisSettings
 from hean.strategies.correlation_arb import CorrelationSettings
 from hean.strategies.funding_desk import FundingSettings
 from hean.strategies.hf_scalping import ScalpingSettings
+from hean.strategies.impulse_engine import ImpulseSettings
 from hean.strategies.momentum_trader import MomentumSettings
 from hean.strategies.sentiment_strategy import SentimentSettings
 
@@ -18,6 +19,8 @@ class StrategiesSettings(Section):
 
     hf_scalping: ScalpingSettings = ScalpingSettings()
     """HFScalping."""
+    impulse_engine: ImpulseSettings = ImpulseSettings()
+    """ImpulseEngine."""
     momentum_trader: MomentumSettings = MomentumSettings()
     """MomentumTrader."""
     funding_harvester: FundingSettings = FundingSettings()
