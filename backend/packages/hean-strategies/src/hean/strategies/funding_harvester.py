@@ -210,7 +210,8 @@ def _gates(
         if one is None or now - one.ts_init > freshest:
             age = inf if one is None else (now - one.ts_init) / SECOND_NS
             return ReasonCode.STALE, min(age, 1e9), freshest / SECOND_NS
-    if desk.mark != desk.mark or now - desk.mark_at > freshest:
+    # On bars the perpetual's own close stands in for the mark, and its age was just looked at.
+    if not market.coarse and (desk.mark != desk.mark or now - desk.mark_at > freshest):
         return ReasonCode.STALE, min(1e9, (now - desk.mark_at) / SECOND_NS), freshest / SECOND_NS
     if state.day == now // DAY_NS and state.attempts >= FUNDING_HARVESTER.daily_cap:
         return ReasonCode.DAILY_CAP, float(state.attempts), float(FUNDING_HARVESTER.daily_cap)
