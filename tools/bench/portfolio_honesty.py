@@ -24,9 +24,9 @@ from hean.portfolio.selection import Arms, Rules, choose
 
 NAMES = tuple(
     sorted(
-        ["hf_scalping", "inventory_neutral_mm", "rebate_farmer", "impulse_engine"]
-        + ["liquidity_sweep", "momentum_trader", "enhanced_grid", "funding_harvester"]
-        + ["basis_arbitrage", "correlation_arb", "sentiment_strategy"]
+        "hf_scalping inventory_neutral_mm rebate_farmer impulse_engine liquidity_sweep "
+        "momentum_trader enhanced_grid funding_harvester basis_arbitrage correlation_arb "
+        "sentiment_strategy".split()
     )
 )
 COUNT = len(NAMES)

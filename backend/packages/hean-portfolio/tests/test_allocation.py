@@ -55,7 +55,8 @@ def test_newcomers_get_room_at_once_and_the_rest_step_by_step() -> None:
 
 def test_a_voluntary_exit_takes_four_steps() -> None:
     """C6: a strategy with proven losses goes from 40 to the floor of 5 % in four steps."""
-    now, path = 0.4, []
+    now = 0.4
+    path: list[float] = []
     while len(path) < 5:
         now = weights(wants("bad", 0.0, now, evidence=-2.0), wants("good", 0.4, 0.4))["bad"]
         path.append(now)

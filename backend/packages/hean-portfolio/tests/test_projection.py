@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize  # pyright: ignore[reportUnknownVariableType]
+from numpy.typing import NDArray
+from scipy import optimize  # pyright: ignore[reportMissingTypeStubs] - scipy ships none
 
 from hean.portfolio.projection import Group, project
+
+Numbers = NDArray[np.float64]
 
 
 @st.composite
@@ -74,18 +79,29 @@ def test_projection_equals_a_general_solver(seed: int) -> None:
     groups = [Group((0, 1), 0.25), Group((2, 3), 0.3)]
     total = 0.7
     found = np.array(project(list(target), list(lower), list(upper), groups, total))
-    answer = minimize(
-        lambda w: float(((w - target) ** 2).sum()),
+
+    def distance(w: Numbers) -> float:
+        return float(((w - target) ** 2).sum())
+
+    def slope(w: Numbers) -> Numbers:
+        return 2.0 * (w - target)
+
+    def spare(w: Numbers, group: Group) -> float:
+        return group.cap - float(w[list(group.members)].sum())
+
+    def missing(w: Numbers) -> float:
+        return float(w.sum()) - total
+
+    solver: Any = optimize
+    answer: Any = solver.minimize(
+        distance,
         np.clip(target, lower, upper),
-        jac=lambda w: 2.0 * (w - target),
+        jac=slope,
         method="SLSQP",
         bounds=list(zip(lower, upper, strict=True)),
         constraints=[
-            {"type": "eq", "fun": lambda w: w.sum() - total},
-            *(
-                {"type": "ineq", "fun": lambda w, g=g: g.cap - w[list(g.members)].sum()}
-                for g in groups
-            ),
+            {"type": "eq", "fun": missing},
+            *({"type": "ineq", "fun": partial(spare, group=one)} for one in groups),
         ],
         options={"ftol": 1e-16, "maxiter": 500},
     )
