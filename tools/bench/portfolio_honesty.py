@@ -22,12 +22,18 @@ from hean.portfolio.correlation import prior_correlation
 from hean.portfolio.evidence import luck_of, moments, probabilistic_sharpe
 from hean.portfolio.selection import Arms, Rules, choose
 
-NAMES = tuple(
-    sorted(
-        "hf_scalping inventory_neutral_mm rebate_farmer impulse_engine liquidity_sweep "
-        "momentum_trader enhanced_grid funding_harvester basis_arbitrage correlation_arb "
-        "sentiment_strategy".split()
-    )
+NAMES = (
+    "basis_arbitrage",
+    "correlation_arb",
+    "enhanced_grid",
+    "funding_harvester",
+    "hf_scalping",
+    "impulse_engine",
+    "inventory_neutral_mm",
+    "liquidity_sweep",
+    "momentum_trader",
+    "rebate_farmer",
+    "sentiment_strategy",
 )
 COUNT = len(NAMES)
 NORMAL = {Regime.NORMAL: 1.0}

@@ -51,6 +51,21 @@ def test_stamps_are_minutes_and_the_last_are_kept() -> None:
     assert find_stamp(book, 1 * MINUTE) is None
 
 
+def test_a_late_fill_that_the_venue_did_not_count_is_not_charged() -> None:
+    """The venue's own quantity decides about fills on their way, before and after it paid."""
+    for paid_first in (True, False):
+        book, accounts = InstrumentBook(instrument="X"), Accounts()
+        charge(book, accounts, stamp=MINUTE, rate=0.0001, mark=Decimal(100), now=MINUTE)
+        if paid_first:
+            receive(book, accounts, book.stamps[-1], Decimal(0), Decimal(0))
+        charge_late(book, accounts, strategy="s", signed=Decimal(1), ts_event=MINUTE - 1)
+        if not paid_first:
+            assert accounts.suspense == Decimal("-0.01")
+            receive(book, accounts, book.stamps[-1], Decimal(0), Decimal(0))
+        assert book.tally("s").funding == 0
+        assert accounts.suspense == accounts.rounding == 0
+
+
 def test_a_fill_at_the_stamp_is_charged_only_if_the_venue_counted_it() -> None:
     """Exactly at a stamp the venue's own quantity decides."""
     for counted, expected in ((Decimal(1), Decimal("-0.01")), (Decimal(0), Decimal(0))):

@@ -89,7 +89,21 @@ def _split(book: InstrumentBook, factor: Decimal) -> dict[str, Decimal]:
 
 def receive(book: InstrumentBook, accounts: Accounts, found: Stamp, amount: Decimal,
             quantity: Decimal) -> None:
-    """Match the venue's payment of a stamp, made on its net `quantity`, with the charges."""
+    """Match the venue's payment of a stamp, made on its net `quantity`, with the charges.
+
+    Late fills that the venue did not count get their charge back.
+    """
+    for strategy, signed, charged in reversed(found.late):
+        excess = found.quantity - quantity
+        if excess and (excess > 0) is (signed > 0) and abs(signed) <= abs(excess):
+            accounts.charge_funding(book.tally(strategy), -charged, paid=False)
+            found.attributed -= charged
+            found.quantity -= signed
+            position = book.positions.get(strategy)
+            if position is not None:
+                position.funding -= charged
+                position.refresh()
+    found.late = []
     accounts.receive_funding(bounded(amount), found.attributed)
     found.paid = amount
     found.missing = quantity - found.quantity
@@ -100,20 +114,23 @@ def charge_late(
 ) -> Decimal:
     """Charge a late fill for the stamps it had been held at; return the amount, received positive.
 
-    A fill exactly at a stamp counts as held there only if the venue counted a quantity the books
-    did not have.
+    Once the venue has paid, its own count decides: only a quantity it counted and the books did
+    not have is charged. Exactly at a stamp a fill is never charged before that.
     """
     total = ZERO
     for one in book.stamps:
-        at_stamp = ts_event == one.stamp and one.missing and (one.missing > 0) == (signed > 0)
-        if not (ts_event < one.stamp or at_stamp):
+        is_counted = bool(one.missing) and (one.missing > 0) is (signed > 0)
+        if ts_event > one.stamp or (not is_counted and one.paid is not None):
+            continue
+        if one.paid is None and ts_event == one.stamp:
             continue
         factor = EXACT.multiply(one.mark, decimal_of(one.rate))
         amount = bounded(EXACT.multiply(-signed, factor))
         accounts.charge_funding(book.tally(strategy), amount, paid=one.paid is not None)
         one.quantity += signed
         if one.paid is None:
-            one.attributed = EXACT.add(one.attributed, amount)
+            one.attributed += amount
+            one.late.append((strategy, signed, amount))
         else:
             one.missing -= signed
         total = EXACT.add(total, amount)

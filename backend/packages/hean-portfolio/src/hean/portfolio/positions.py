@@ -111,7 +111,8 @@ class Tally(msgspec.Struct, kw_only=True, gc=False):
 class Stamp(msgspec.Struct, kw_only=True, gc=False):
     """A funding stamp: what was charged to whom, and what the venue paid (None: not yet).
 
-    `missing` is the quantity the venue counted that the books did not have then.
+    `missing` is the quantity the venue counted that the books did not have then, `late` what was
+    charged to fills that came after the stamp, before the venue paid: (strategy, quantity, amount).
     """
 
     stamp: int
@@ -121,6 +122,7 @@ class Stamp(msgspec.Struct, kw_only=True, gc=False):
     quantity: Decimal
     paid: Decimal | None = None
     missing: Decimal = ZERO
+    late: list[tuple[str, Decimal, Decimal]] = []
 
 
 class InstrumentBook(msgspec.Struct, kw_only=True):
