@@ -22,7 +22,7 @@ from hean.portfolio.correlation import prior_correlation
 from hean.portfolio.evidence import luck_of, moments, probabilistic_sharpe
 from hean.portfolio.selection import Arms, Rules, choose
 
-NAMES = (
+NAMES: tuple[str, ...] = (
     "basis_arbitrage",
     "correlation_arb",
     "enhanced_grid",

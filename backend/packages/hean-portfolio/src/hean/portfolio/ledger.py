@@ -57,6 +57,7 @@ EXTERNAL: Final = "EXTERNAL"
 
 _FILLS_KEPT: Final = 20_000
 _ORDERS_KEPT: Final = 256
+_FORCED: Final = (FillKind.LIQUIDATION, FillKind.DELEVERAGE)
 
 
 class _State(msgspec.Struct, kw_only=True):
@@ -212,7 +213,7 @@ class Ledger:
                 f"fill {event.fill_id}: {event.quantity} at {event.price}, fee {event.fee}"
             )
         book = self.books.get(event.instrument) or self._book(event.instrument)
-        if event.kind is not FillKind.ORDER and self._is_forced(book, event):
+        if event.kind in _FORCED and event.strategy not in book.positions:
             self._book_forced(book, event, signed)
         else:
             self._book_fill(book, event, event.strategy, signed, event.fee, event.fill_id)
@@ -221,10 +222,6 @@ class Ledger:
             self._forget_fills()
         if not event.remaining:
             self.orders.pop(event.client_order_id, None)
-
-    @staticmethod
-    def _is_forced(book: InstrumentBook, event: OrderFilled) -> bool:
-        return event.kind is not FillKind.CROSS and event.strategy not in book.positions
 
     def _forget_fills(self) -> None:
         kept = list(self._fills.items())
