@@ -17,7 +17,8 @@ class _Envelope(msgspec.Struct, frozen=True, array_like=True):
     state: msgspec.Raw
 
 
-_ENCODER = msgspec.msgpack.Encoder(decimal_format="string", order="deterministic")
+# dictionaries keep their order: what is first in, first out must stay so after a restore
+_ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
 
 
 def pack(component: str, version: int, state: object) -> bytes:

@@ -17,6 +17,7 @@ from hean.core.events import (
     FundingPaid,
     FundingRate,
     Heartbeat,
+    KillSwitchReset,
     OrderFilled,
     VenueSnapshot,
     WalletUpdated,
@@ -76,6 +77,7 @@ class Equity:
         bus.subscribe(VenueSnapshot, self._on_books, stage=stage, owner=owner)
         bus.subscribe(WalletUpdated, self._on_wallet, stage=stage, owner=owner)
         bus.subscribe(Heartbeat, self._on_beat, stage=stage, owner=owner)
+        bus.subscribe(KillSwitchReset, self._on_reset, stage=stage, owner=owner)
 
     @property
     def is_open(self) -> bool:
@@ -141,6 +143,13 @@ class Equity:
         else:
             state.units = max(ZERO, state.equity + amount)
         self._ledger.accounts.transfer(amount)
+
+    def _on_reset(self, event: KillSwitchReset) -> None:
+        """Take the references the operator's re-arm set; the day's high starts anew from here."""
+        self._state.high_water_mark = event.high_water_mark
+        self._state.day_high = self._state.nav
+        self._value()
+        self._publish()
 
     def _on_beat(self, event: Heartbeat) -> None:
         if not self._state.is_open:

@@ -58,11 +58,14 @@ class Watch(msgspec.Struct):
     refused_price: float = 0.0
     update_ns: int = 0
     stale_ns: int = 0
+    minute_low: float = _OFF
+    minute_high: float = 0.0
     warnings: int = 0
 
 
 class _State(msgspec.Struct, frozen=True):
     watches: dict[str, Watch]
+    version: int
 
 
 class AnomalyGuard:
@@ -207,23 +210,30 @@ class AnomalyGuard:
                 minute.append(watch.price)
             if minute and (not is_new or len(minute) > LONG // SHORT):
                 minute.pop(0)
+            watch.minute_low = min(minute, default=_OFF)
+            watch.minute_high = max(minute, default=0.0)
 
     def _set_band(self, watch: Watch) -> None:
         """Inside the band no event of the coming second can be worth a look."""
         price = watch.price
         if price <= 0.0:
             return
-        recent, minute = watch.recent, watch.minute
+        recent = watch.recent
         low, high = (min(recent), max(recent)) if recent else (price, price)
         floor, ceiling = high * (1.0 - WARNING), low * (1.0 + WARNING)
-        if minute:
+        if watch.minute:
             crash = self._section.anomaly_crash
-            floor = max(floor, max(minute) * (1.0 - crash))
-            ceiling = min(ceiling, min(minute) * (1.0 + crash))
+            bound = watch.minute_high * (1.0 - crash)
+            floor = bound if bound > floor else floor
+            bound = watch.minute_low * (1.0 + crash)
+            ceiling = bound if bound < ceiling else ceiling
         if watch.returns >= LEAST_RETURNS and watch.variance > 0.0:
-            jump = max(LEAST_JUMP, self._section.anomaly_z * math.sqrt(watch.variance))
-            floor = max(floor, price * (1.0 - jump))
-            ceiling = min(ceiling, price * (1.0 + jump))
+            jump = self._section.anomaly_z * math.sqrt(watch.variance)
+            jump = jump if jump > LEAST_JUMP else LEAST_JUMP
+            bound = price * (1.0 - jump)
+            floor = bound if bound > floor else floor
+            bound = price * (1.0 + jump)
+            ceiling = bound if bound < ceiling else ceiling
         watch.low, watch.high = floor, ceiling
 
     def _examine(self, instrument: str, watch: Watch, price: float) -> None:
@@ -295,11 +305,12 @@ class AnomalyGuard:
 
     def snapshot(self) -> bytes:
         """Return every watch."""
-        return pack(self.name, 1, _State(self._watches))
+        return pack(self.name, 1, _State(self._watches, self.version))
 
     def restore(self, state: bytes) -> None:
         """Take over the watches of a snapshot."""
-        self._watches = unpack(state, self.name, 1, _State).watches
+        found = unpack(state, self.name, 1, _State)
+        self._watches, self.version = found.watches, found.version
 
 
 def _move(samples: list[float], price: float) -> float:

@@ -65,6 +65,7 @@ class _State(msgspec.Struct, frozen=True):
     outcomes: bytes
     is_live: bool
     objections: dict[str, int]
+    profiles: dict[str, StrategyProfile]
 
 
 class EdgeGuard:
@@ -241,6 +242,7 @@ class EdgeGuard:
             self._outcomes.snapshot(),
             self._is_live,
             self._objections,
+            self._profiles,
         )
         return pack(self.name, 1, state)
 
@@ -252,3 +254,4 @@ class EdgeGuard:
         self._is_live = found.is_live
         self.enforces = self._settings.enforces_edge(live=found.is_live)
         self._objections = found.objections
+        self._profiles = found.profiles

@@ -54,6 +54,7 @@ class Holding(msgspec.Struct):
     at_risk: Decimal = ZERO
     unrealised: Decimal = ZERO
     weight: Decimal = _ONE
+    mark: float = 0.0
 
 
 class WorkingOrder(msgspec.Struct):
@@ -80,27 +81,21 @@ class WorkingOrder(msgspec.Struct):
     weight: Decimal = _ONE
 
 
-class Tally:
+class Tally(msgspec.Struct):
     """Open risk and notional of one strategy; `bound` weighs spot, paid in full, by leverage."""
 
-    __slots__ = ("bound", "notional", "risk")
-
-    def __init__(self) -> None:
-        self.risk = ZERO
-        self.notional = ZERO
-        self.bound = ZERO
+    risk: Decimal = ZERO
+    notional: Decimal = ZERO
+    bound: Decimal = ZERO
 
 
-class InstrumentTally:
+class InstrumentTally(msgspec.Struct):
     """Net position of one instrument, and what works on each side, in quantity and in USDT."""
 
-    __slots__ = ("buys", "net", "quantity", "sells")
-
-    def __init__(self) -> None:
-        self.quantity = ZERO
-        self.net = ZERO
-        self.buys = ZERO
-        self.sells = ZERO
+    quantity: Decimal = ZERO
+    net: Decimal = ZERO
+    buys: Decimal = ZERO
+    sells: Decimal = ZERO
 
     def on_side(self, side: Side) -> Decimal:
         """Return the value already carried or worked on one side; an opposite net gives room."""
@@ -111,6 +106,13 @@ class _State(msgspec.Struct, frozen=True):
     holdings: list[Holding]
     orders: list[WorkingOrder]
     filled: list[tuple[str, str, Decimal | None, str]]
+    by_strategy: dict[str, Tally]
+    by_instrument: dict[str, InstrumentTally]
+    open_risk: Decimal
+    gross: Decimal
+    entries: int
+    version: int
+    held_version: int
 
 
 class Exposure:
@@ -185,8 +187,11 @@ class Exposure:
         return total
 
     def revalue(self) -> None:
-        """Value every position at the present mark."""
+        """Value every position whose mark has moved at the present one."""
         for holding in self.holdings.values():
+            found = self._view.mark(holding.instrument)
+            if found is not None and found.price == holding.mark:
+                continue
             before = holding.notional, holding.at_risk
             self._count_position(holding, -1)
             self._value(holding)
@@ -333,6 +338,7 @@ class Exposure:
     def _value(self, holding: Holding) -> None:
         found = self._view.mark(holding.instrument)
         mark = holding.entry_price if found is None else decimal_of(found.price)
+        holding.mark = 0.0 if found is None else found.price
         quantity = holding.quantity
         size = abs(quantity)
         holding.notional = MONEY.multiply(quantity, mark)
@@ -392,22 +398,32 @@ class Exposure:
             place.sells += value
 
     def snapshot(self) -> bytes:
-        """Return positions and working orders."""
+        """Return positions, working orders and what they add up to."""
         filled = [(key[0], key[1], *value) for key, value in self._filled.items()]
-        kept = _State(list(self.holdings.values()), list(self.orders.values()), filled)
+        kept = _State(
+            list(self.holdings.values()),
+            list(self.orders.values()),
+            filled,
+            self.by_strategy,
+            self.by_instrument,
+            self.open_risk,
+            self.gross,
+            self.entries,
+            self.version,
+            self.held_version,
+        )
         return pack(self.name, 1, kept)
 
     def restore(self, state: bytes) -> None:
-        """Take over positions and working orders; totals follow from them."""
+        """Take over a snapshot; sums are kept to the digit, not added up anew."""
         found = unpack(state, self.name, 1, _State)
         self.holdings = {(one.strategy, one.instrument): one for one in found.holdings}
         self.orders = {one.client_order_id: one for one in found.orders}
         self._filled = {(one[0], one[1]): (one[2], one[3]) for one in found.filled}
-        self.by_key, self.by_strategy, self.by_instrument = {}, {}, {}
-        self.open_risk, self.gross, self.entries = ZERO, ZERO, 0
-        for holding in found.holdings:
-            self._count_position(holding, 1)
+        self.by_key = {}
         for order in found.orders:
             key = (order.strategy, order.instrument)
             self.by_key.setdefault(key, {})[order.client_order_id] = order
-            self._count_order(order, 1)
+        self.by_strategy, self.by_instrument = found.by_strategy, found.by_instrument
+        self.open_risk, self.gross, self.entries = found.open_risk, found.gross, found.entries
+        self.version, self.held_version = found.version, found.held_version

@@ -22,6 +22,7 @@ from hean.core.events.portfolio import (
 )
 from hean.core.events.reasons import ReasonCode
 from hean.core.events.risk import (
+    BudgetSource,
     KillSwitchReset,
     KillSwitchTripped,
     RiskEnvelope,
@@ -45,7 +46,7 @@ from hean.risk.kill_switch import KillSwitch
 from hean.risk.loss_streak import LossStreaks
 from hean.risk.rooms import Rooms
 from hean.risk.settings import RiskSettings
-from hean.risk.tails import BookTails
+from hean.risk.tails import BookTails, TailState
 
 SECOND_NS: Final = 1_000_000_000
 MILLISECOND_NS: Final = 1_000_000
@@ -83,9 +84,33 @@ class _State(msgspec.Struct):
     factors: dict[str, list[float]] = {}
 
 
+class _Material(msgspec.Struct, frozen=True):
+    """What readers must hear of at once."""
+
+    bar: ReasonCode | None
+    state: RiskState
+    failed: bool
+    source: BudgetSource
+    active_version: int
+    allocation_version: int
+    paused_day: int
+    anomalies: int
+
+
 class _Saved(msgspec.Struct, frozen=True):
     state: _State
     budgets: bytes
+    profiles: dict[str, StrategyProfile]
+    tails: TailState
+    is_dirty: bool
+    failed: bool
+    seen_held: int
+    oldest_mark: int
+    published: _Material | None
+    published_counts: tuple[int, int, Decimal]
+    multiplier: Decimal
+    open_risk_limit: Decimal
+    gross_limit: Decimal
 
 
 class RiskSentinel:
@@ -126,10 +151,13 @@ class RiskSentinel:
         self.state = _State()
         self.failed = False
         self._dirty = True
+        self._interval_ns = section.risk_sentinel_update_interval_ms * MILLISECOND_NS
         self._seen_held = -1
         self._oldest_mark = 0
-        self._published: tuple[object, ...] = ()
+        self._published: _Material | None = None
         self._published_counts: tuple[int, int, Decimal] = (0, 0, ZERO)
+        self._beaten: tuple[object, ...] = ()
+        self._interval_ns = section.risk_sentinel_update_interval_ms * MILLISECOND_NS
         self._protective = frozenset(settings.autopilot_protective_set)
         self._max_open_risk = decimal_of(section.max_open_risk)
         self._max_gross = decimal_of(section.max_gross)
@@ -362,17 +390,24 @@ class RiskSentinel:
         self.state.gaps[event.instrument] = event.ts_init
 
     def _on_heartbeat(self, event: Heartbeat) -> None:
-        state = self.state
+        """Grow younger; where nothing moved since the last beat, that is all there is to do."""
+        state, exposure = self.state, self.exposure
         state.interval_ns = event.interval_ns
         now = self._agenda.now
-        interval = self.section.risk_sentinel_update_interval_ms * MILLISECOND_NS
-        if now - state.recomputed_at >= interval:
-            if self.exposure.holdings:
-                self.exposure.revalue()
-            self._dirty = True
-            self._recompute()
-        if now - state.published_at >= interval:
-            self._publish_if(self._has_moved)
+        if now - state.recomputed_at >= self._interval_ns:
+            if exposure.holdings:
+                exposure.revalue()
+            if self._dirty:
+                self._recompute()
+            else:
+                state.recomputed_at = now
+                if exposure.holdings or self._oldest_mark:
+                    self._see_holdings()
+        if now - state.published_at >= self._interval_ns:
+            inputs = (exposure.version, self.anomaly.version, state.equity, self.failed)
+            if inputs != self._beaten:
+                self._beaten = inputs
+                self._publish_if(self._has_moved)
 
     def _on_timer(self, event: TimerFired) -> None:
         self._dirty = True
@@ -399,11 +434,10 @@ class RiskSentinel:
         self._dirty = True
         self._publish_if(self._is_material)
 
-    def _material(self) -> tuple[object, ...]:
-        """Return what readers must hear of at once."""
+    def _material(self) -> _Material:
         bar = self.account_bar()
         budgets = self.budgets
-        return (
+        return _Material(
             None if bar is None else bar[0],
             self.governor.state,
             self.failed,
@@ -441,12 +475,33 @@ class RiskSentinel:
         )  # fmt: skip
 
     def snapshot(self) -> bytes:
-        """Return inputs, budgets in force and the version."""
-        return pack(self.name, 1, _Saved(self.state, self.budgets.state()))
+        """Return inputs, budgets in force, and what was computed and published last."""
+        saved = _Saved(
+            self.state,
+            self.budgets.state(),
+            self.profiles,
+            self.tails.state(),
+            self._dirty,
+            self.failed,
+            self._seen_held,
+            self._oldest_mark,
+            self._published,
+            self._published_counts,
+            self.multiplier,
+            self.open_risk_limit,
+            self.gross_limit,
+        )
+        return pack(self.name, 1, saved)
 
     def restore(self, state: bytes) -> None:
-        """Take over a snapshot; the first pull recomputes."""
+        """Take over a snapshot: what was computed stands until its inputs move."""
         found = unpack(state, self.name, 1, _Saved)
-        self.state = found.state
+        self.state, self.profiles = found.state, found.profiles
         self.budgets.resume(found.budgets)
-        self._dirty = True
+        self.tails.resume(found.tails)
+        self.rooms.forget_clusters()
+        self._dirty, self.failed = found.is_dirty, found.failed
+        self._seen_held, self._oldest_mark = found.seen_held, found.oldest_mark
+        self._published, self._published_counts = found.published, found.published_counts
+        self.multiplier = found.multiplier
+        self.open_risk_limit, self.gross_limit = found.open_risk_limit, found.gross_limit

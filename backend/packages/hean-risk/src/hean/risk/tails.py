@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+import msgspec
+
 from hean.core.events.market import Side
 from hean.core.instruments import Instrument
 from hean.core.market_view import MarketView
@@ -19,6 +21,17 @@ from hean.risk.stress import NO_STOP, Line, Sums, fits_surely, largest_scale, wo
 from hean.risk.tail import TailHistory
 
 DEFAULT_HALF_SPREAD = 0.0001
+
+
+class TailState(msgspec.Struct, frozen=True):
+    """What `BookTails` carries over a restart."""
+
+    hour: int
+    spreads: dict[str, float]
+    widest: float
+    equity: float
+    stress_limit: float
+    tail_limit: float
 
 
 class BookTails:
@@ -36,6 +49,24 @@ class BookTails:
         self.equity = 0.0
         self.stress_limit = 0.0
         self.tail_limit = 0.0
+
+    def state(self) -> TailState:
+        """Return limits and the half-spreads of this hour, for a snapshot."""
+        return TailState(
+            self._hour,
+            dict(self._spreads),
+            self._widest,
+            self.equity,
+            self.stress_limit,
+            self.tail_limit,
+        )
+
+    def resume(self, state: TailState) -> None:
+        """Take over what `state` returned; the book's sums are added up when asked for."""
+        self._hour, self._spreads, self._widest = state.hour, dict(state.spreads), state.widest
+        self.equity = state.equity
+        self.stress_limit, self.tail_limit = state.stress_limit, state.tail_limit
+        self._counted = -1
 
     def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
         """Return the share of the candidates that both limits let through, and which one bound."""
