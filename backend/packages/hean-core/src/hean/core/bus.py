@@ -193,16 +193,14 @@ class Bus:
     def dispatch(self, event: Event) -> None:
         """Deliver an input and everything it causes, to the end."""
         topics, pending = self._topics, self._pending
-        critical, normal, low = self._lanes
-        letters = self._dead_letters
         while True:
-            topic = topics[type(event)]
+            topic = topics[event.__class__]
             topic.count += 1
             if topic.keyed:
                 handlers = topic.by_key.get(topic.read_key(event), topic.general)  # type: ignore[misc]
             else:
                 handlers = topic.general
-            if topic.durable and letters is not None and letters.parked:
+            if topic.durable and self._dead_letters is not None and self._dead_letters.parked:
                 handlers = self._unheld(event, topic, handlers)
             for handler in handlers:
                 try:
@@ -216,12 +214,10 @@ class Bus:
                     self._queue()
             if not self._is_waiting:
                 return
-            if critical:
-                event = critical.popleft()
-            elif normal:
-                event = normal.popleft()
-            elif low:
-                event = low.popleft()
+            for lane in self._lanes:
+                if lane:
+                    event = lane.popleft()
+                    break
             else:
                 self._is_waiting = False
                 return
@@ -318,12 +314,12 @@ class Bus:
         raise EventError(f"no subscription for {handler!r}")
 
     def _queue(self) -> None:
-        topics = self._topics
-        for event in self._pending:
-            topic = topics[type(event)]
+        topics, pending = self._topics, self._pending
+        for event in pending:
+            topic = topics[event.__class__]
             topic.queued += 1
             topic.lane.append(event)
-        self._pending.clear()
+        pending.clear()
         self._is_waiting = True
         critical, normal, low = self._lanes
         depth = len(critical) + len(normal) + len(low)

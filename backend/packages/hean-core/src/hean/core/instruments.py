@@ -73,19 +73,16 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def tick(self) -> float:
         """The tick size as a float, for analytics only."""
-        return self._cached("_tick", float(self.tick_size))
+        return self.__dict__.get("_tick") or self._keep("_tick", float(self.tick_size))
 
     @property
     def lot(self) -> float:
         """The lot step as a float, for analytics only."""
-        return self._cached("_lot", float(self.lot_step))
+        return self.__dict__.get("_lot") or self._keep("_lot", float(self.lot_step))
 
-    def _cached(self, name: str, value: float) -> float:
-        found = self.__dict__.get(name)
-        if found is None:
-            vars(self)[name] = value
-            return value
-        return found
+    def _keep(self, name: str, value: float) -> float:
+        self.__dict__[name] = value
+        return value
 
     def margin_tiers(self) -> tuple[MarginTier, ...]:
         """Return the venue's tiers, or the stated default of one."""

@@ -6,6 +6,7 @@ Source: Engle, Granger 1987, Co-integration and error correction.
 from __future__ import annotations
 
 import math
+from operator import mul, sub
 from typing import Final
 
 import msgspec
@@ -134,12 +135,13 @@ def _slope(sums: PairSums) -> tuple[float, float] | None:
 def _autoregression(residuals: list[float]) -> tuple[float, float, float]:
     """Return φ, the equilibrium deviation and the t of φ - 1 from Δe = (φ - 1)·e before + noise."""
     before, now = residuals[:-1], residuals[1:]
-    square = math.fsum(one * one for one in before)
+    square = math.fsum(map(mul, before, before))
     if square <= 0.0:
         return 0.0, 0.0, 0.0
-    pull = math.fsum(b * (n - b) for b, n in zip(before, now, strict=True)) / square
-    rests = [n - b - pull * b for b, n in zip(before, now, strict=True)]
-    errors = math.fsum(one * one for one in rests)
+    changes = list(map(sub, now, before))
+    pull = math.fsum(map(mul, before, changes)) / square
+    rests = [change - pull * b for b, change in zip(before, changes, strict=True)]
+    errors = math.fsum(map(mul, rests, rests))
     variance = errors / (len(before) - 1)
     phi = 1.0 + pull
     t = pull / math.sqrt(variance / square) if variance > 0.0 else 0.0
@@ -149,11 +151,11 @@ def _autoregression(residuals: list[float]) -> tuple[float, float, float]:
 
 def _correlation(first: list[int], second: list[int]) -> float:
     step = CORRELATION_STEP
-    ones = [b - a for a, b in zip(first[::step], first[step::step], strict=False)]
-    others = [b - a for a, b in zip(second[::step], second[step::step], strict=False)]
+    ones = list(map(sub, first[step::step], first[::step]))
+    others = list(map(sub, second[step::step], second[::step]))
     n = len(ones)
     one, other = sum(ones), sum(others)  # det-ok: ints
-    both = n * sum(a * b for a, b in zip(ones, others, strict=True)) - one * other  # det-ok: ints
-    left = n * sum(a * a for a in ones) - one * one  # det-ok: ints
-    right = n * sum(b * b for b in others) - other * other  # det-ok: ints
+    both = n * sum(map(mul, ones, others)) - one * other  # det-ok: ints
+    left = n * sum(map(mul, ones, ones)) - one * one  # det-ok: ints
+    right = n * sum(map(mul, others, others)) - other * other  # det-ok: ints
     return both / math.sqrt(float(left) * float(right)) if left > 0 and right > 0 else 0.0

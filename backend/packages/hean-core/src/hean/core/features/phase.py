@@ -100,9 +100,14 @@ class CycleMachine(msgspec.Struct):
     cycle: Cycle | None = None
     last: Cycle | None = None
     zeta: float = 0.0
+    changes: list[int] = []
+    total: int = 0
+    squares: int = 0
 
     def step(self, bar: WholeBar, *, has_trades: bool) -> bool:
         """Take a closed quarter hour and return whether the cycle moved."""
+        if self.closes:
+            self._change(quantised_log(bar.close, self.closes[-1]))
         for kept, value, size in (
             (self.closes, bar.close, CYCLE_BARS + 1),
             (self.highs, bar.high, CYCLE_BARS),
@@ -120,14 +125,20 @@ class CycleMachine(msgspec.Struct):
             self.last = before
         return self.cycle is not before
 
+    def _change(self, change: int) -> None:
+        """Keep the sums over the day's changes; integers, so that they never drift."""
+        self.changes.append(change)
+        self.total += change
+        self.squares += change * change
+        if len(self.changes) > CYCLE_BARS:
+            gone = self.changes.pop(0)
+            self.total -= gone
+            self.squares -= gone * gone
+
     def _next(self, has_trades: bool) -> Cycle | None:
         high, low, close = max(self.highs), min(self.lows), self.closes[-1]
-        squares = total = 0
-        for now, before in zip(self.closes[1:], self.closes, strict=False):
-            change = quantised_log(now, before)
-            total += change
-            squares += change * change
-        self.zeta = zeta = ratio(total, squares)
+        squares = self.squares
+        self.zeta = zeta = ratio(self.total, squares)
         place = (close - low) / (high - low) if high > low else 0.5
         if zeta >= (MARK_LEAVE if self.cycle is Cycle.MARKUP else MARK_ENTER) and place >= 0.5:
             return Cycle.MARKUP
