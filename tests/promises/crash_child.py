@@ -44,13 +44,12 @@ def main() -> None:
     directory, until_ns = Path(sys.argv[1]), int(sys.argv[2])
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 0
     run = open_run(directory, until_ns, seed)
+    (directory / "opened").touch()
     for _ in run.warm_up():
         pass
-    (directory / "warm").touch()
     while not run.stopping:
         run.take_due()
     run.session.checkpoint()
-    (directory / "done").touch()
     run.session.journal.close()
 
 

@@ -144,14 +144,16 @@ class Funnel:
             self._hour(event.strategy, event.instrument, event.ts_init)[2] += 1
             text = f"{event.quantity} at {event.price or 'market'}"
         self.decisions.append(
-            Decision(event.ts_init, event.strategy, event.instrument, event.side, "order", text)
+            Decision(
+                event.ts_init, event.strategy, event.instrument, event.side.value, "order", text
+            )
         )
 
     def _on_withdrawn(self, event: SignalWithdrawn) -> None:
         self._of(event.strategy).withdrawals += 1
         self.decisions.append(
             Decision(
-                event.ts_init, event.strategy, event.instrument, event.side, "withdrawn",
+                event.ts_init, event.strategy, event.instrument, event.side.value, "withdrawn",
                 f"{len(event.cancels)} orders pulled",
             )
         )
