@@ -1,4 +1,4 @@
-"""What tests and users' own trials share: datasets made from the simulated market.
+"""What tests and users' own trials share: datasets of the simulated market, and runs in process.
 
 Nothing real is needed: the files have the same shapes as recorded ones.
 """
@@ -6,15 +6,26 @@ Nothing real is needed: the files have the same shapes as recorded ones.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hean.app.feeds.sim import COINS, START_NS
-from hean.core.events import Bar, FundingRate, SentimentReading
+from hean.app.feeds.replay import DatasetFeed
+from hean.app.feeds.sim import COINS, START_NS, SimFeed
+from hean.app.reports.summary import summarise, write_run
+from hean.app.session import Session
+from hean.app.settings import AppSettings
+from hean.config import load
+from hean.core.events import Bar, Event, FundingRate, SentimentReading
 from hean.core.instruments import Instrument
+from hean.core.journal import SqliteJournal
 from hean.core.synthetic.market import DAY_NS, MINUTE_NS, SimulatedMarket
+from hean.main import TradingSystem
+
 
 _MILLISECOND = 1_000_000
 _COLUMNS = ("ts_ms", "open", "high", "low", "close", "volume")
@@ -111,3 +122,84 @@ def _series(
     pq.write_table(table, directory / file, compression="zstd")
     owner = f'instrument = "{instrument}"' if instrument else 'source = "fear_greed"'
     return ["", "[[series]]", f'kind = "{kind}"', owner, *more, f'path = "{file}"']
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run directory and what its summary says."""
+
+    directory: Path
+    summary: dict[str, Any]
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return the rows of `<table>.parquet`."""
+        return pq.read_table(self.directory / f"{table}.parquet").to_pylist()
+
+    def events(self, *types: str) -> list[Event]:
+        """Return the journaled events of these types (all without any), in order."""
+        journal = SqliteJournal(self.directory / "journal.db")
+        try:
+            return [record.event() for record in journal.records(types)]
+        finally:
+            journal.close()
+
+
+def settings_with(**values: str) -> AppSettings:
+    """Return settings made of the defaults and these values alone, by their outside names."""
+    return load(AppSettings, arguments=values, environ={}).settings
+
+
+def open_dataset(
+    dataset: Path,
+    directory: Path,
+    settings: AppSettings,
+    *,
+    watch: Callable[[TradingSystem], None] | None = None,
+) -> Session:
+    """Return the opened session of a backtest whose journal is `directory/journal.db`.
+
+    `watch` is called with the system before its first event.
+    """
+    feed = DatasetFeed(dataset)
+    journal = SqliteJournal(directory / "journal.db", durable=False)
+    system = TradingSystem(settings=settings, description=feed.description, journal=journal)
+    if watch is not None:
+        watch(system)
+    session = Session(system, feed, journal)
+    session.open(session.facts(dataset=str(dataset), start="", end=""))
+    return session
+
+
+def open_simulation(
+    directory: Path,
+    settings: AppSettings,
+    *,
+    watch: Callable[[TradingSystem], None] | None = None,
+) -> Session:
+    """Return the opened session of a paper run on `sim`, fresh or resumed."""
+    feed = SimFeed(seed=settings.random_seed, section=settings.sim)
+    journal = SqliteJournal(directory / "journal.db", durable=False)
+    system = TradingSystem(
+        settings=settings, description=feed.description, journal=journal, mode="paper"
+    )
+    if watch is not None:
+        watch(system)
+    session = Session(system, feed, journal)
+    session.open(session.facts())
+    return session
+
+
+def finish_run(session: Session, until_ns: int | None = None) -> FinishedRun:
+    """Take all events (up to `until_ns`), end the run, write its directory and close it."""
+    end = 1 << 62 if until_ns is None else until_ns
+    while (event := session.peek()) is not None and event.ts_init <= end:
+        session.next_event()
+        session.take(event)
+    if until_ns is None:
+        session.finish("end of data")
+    session.checkpoint()
+    directory = session.journal.path.parent
+    summary = summarise(session, wall_seconds=1.0, peak_rss_mb=0.0)
+    write_run(session, directory, summary, html=False)
+    session.journal.close()
+    return FinishedRun(directory, summary)
