@@ -27,6 +27,7 @@ from hean.core.events import (
     PositionChanged,
     PositionClosed,
     PositionOpened,
+    RefusedBy,
     RegimeChanged,
     RunStarted,
     SentimentReading,
@@ -236,13 +237,20 @@ class Strategy(ABC, Generic[StateT, SectionT]):
             for kind in (*_SHARED, *(one for one in self.listens if one not in _UNKEYED)):
                 bus.subscribe(kind, handle, stage=stage, owner=owner, key=instrument)
         for kind in desks.OWN_EVENTS:
-            bus.subscribe(kind, handle, stage=stage, owner=owner, key=owner)
+            heard = self._hear_refusal if kind is SignalRejected else handle
+            bus.subscribe(kind, heard, stage=stage, owner=owner, key=owner)
 
     def handle(self, event: Event) -> None:
         """Step the state by one event and publish what the step says."""
         self.state, outputs = self.step(self.state, event, self.parameters)
         for output in outputs:
             self._publish(output)
+
+    def _hear_refusal(self, event: Event) -> None:
+        """Take the gate's refusals; its own it knows, and they are most of what it says."""
+        if isinstance(event, SignalRejected) and event.refused_by is RefusedBy.STRATEGY:
+            return
+        self.handle(event)
 
     def status(self, instrument: str) -> str:
         """Return in words what the strategy does or waits for on an instrument."""
