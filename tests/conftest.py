@@ -16,6 +16,9 @@ from hean.app.testing import (
     open_simulation,
     settings_with,
 )
+from hean.core.bus import Stage
+from hean.core.events import Event, RiskEnvelope, SignalRejected
+from hean.main import TradingSystem
 
 MINUTE_NS = 60 * 10**9
 SIM = {
@@ -32,9 +35,25 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bar_run(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+def witnessed() -> dict[type[Event], list[Event]]:
+    """What `bar_run` published of each watched type, in order; filled by that fixture."""
+    return {RiskEnvelope: [], SignalRejected: []}
+
+
+@pytest.fixture(scope="session")
+def bar_run(
+    bars: Path,
+    witnessed: dict[type[Event], list[Event]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> FinishedRun:
     """A backtest of `bars` with default settings."""
-    return finish_run(open_dataset(bars, tmp_path_factory.mktemp("bar_run"), settings_with()))
+
+    def watch(system: TradingSystem) -> None:
+        for kind, found in witnessed.items():
+            system.bus.subscribe(kind, found.append, stage=Stage.REPORTS, owner="witness")
+
+    directory = tmp_path_factory.mktemp("bar_run")
+    return finish_run(open_dataset(bars, directory, settings_with(), watch=watch))
 
 
 @pytest.fixture(scope="session")
