@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections.abc import Mapping
+from operator import mul
 
 import msgspec
 
@@ -54,6 +55,7 @@ class TailHistory:
         self._view = view
         self._histories: dict[str, _History] = {}
         self._units: dict[str, tuple[float, float]] = {}
+        self._common: dict[tuple[str, ...], list[tuple[float, ...]]] = {}
         self._largest = 0.0
         self.hour = 0
 
@@ -90,16 +92,11 @@ class TailHistory:
                 abs(net) * self.unit(name, is_long=net > 0.0) for name, net in kept.items()
             )
         weights = [
-            (net * _sigma(one), one)
+            net * _sigma(one)
             for net, one in zip(kept.values(), histories, strict=True)
             if one is not None
         ]
-        scores = [dict(zip(one.hours, one.scores, strict=True)) for _, one in weights]
-        losses = [
-            -math.fsum(w * one[hour] for (w, _), one in zip(weights, scores, strict=True))
-            for hour in scores[0]
-            if all(hour in one for one in scores)
-        ]
+        losses = [-math.fsum(map(mul, weights, row)) for row in self._rows(tuple(kept))]
         if len(losses) < LEAST_HOURS:
             return math.fsum(
                 abs(net) * self.unit(name, is_long=net > 0.0) for name, net in kept.items()
@@ -107,6 +104,19 @@ class TailHistory:
         losses.sort()
         count = max(1, int(len(losses) * SHARE))
         return round(max(0.0, math.fsum(losses[-count:]) / count), 9)
+
+    def _rows(self, instruments: tuple[str, ...]) -> list[tuple[float, ...]]:
+        """Return the scores of the hours that all the instruments have; kept for the hour."""
+        rows = self._common.get(instruments)
+        if rows is None:
+            ones = [self._histories[name] for name in instruments]
+            scores = [dict(zip(one.hours, one.scores, strict=True)) for one in ones]
+            rows = self._common[instruments] = [
+                tuple(one[hour] for one in scores)
+                for hour in scores[0]
+                if all(hour in one for one in scores)
+            ]
+        return rows
 
     def _measure(self, instrument: str) -> tuple[float, float]:
         one = self._histories.get(instrument)
@@ -125,8 +135,7 @@ class TailHistory:
         hour = event.ts_init // HOUR_NS
         if hour != self.hour:
             self.hour = hour
-            self._units.clear()
-            self._largest = 0.0
+            self._forget()
             for instrument in self._view.instruments:
                 self._sample(instrument, hour)
 
@@ -159,7 +168,12 @@ class TailHistory:
         found = unpack(state, self.name, 1, _State)
         self.hour = found.hour
         self._histories = found.histories
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what was measured on older histories."""
         self._units.clear()
+        self._common.clear()
         self._largest = 0.0
 
 
