@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from hean.app.settings import AppSettings
     from hean.config import Loaded
+    from hean.core.errors import HEANError
 
 app = typer.Typer(
     name="hean-app",
@@ -104,6 +105,9 @@ def _only(names: str) -> dict[str, str]:
 @app.callback(invoke_without_command=True)
 def root(context: typer.Context) -> None:
     """Run on paper when no command is given."""
+    from hean.app.log import configure_logging
+
+    configure_logging()
     if context.invoked_subcommand is None:
         run()
 
@@ -259,15 +263,20 @@ def main() -> None:
 
 
 def _run_command(arguments: list[str]) -> None:
-    from hean.app.log import configure_logging
-    from hean.core.errors import HEANError
-
-    configure_logging()
     try:
         app(args=arguments)
-    except HEANError as error:
+    except SystemExit:
+        raise
+    except _expected() as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
+
+
+def _expected() -> type[HEANError]:
+    """Return what an expected failure is; asked for, and imported, only when something failed."""
+    from hean.core.errors import HEANError
+
+    return HEANError
 
 
 def _tell_interrupted() -> None:
