@@ -1,6 +1,6 @@
 """A paper run on `sim` at full speed up to a fixed kernel time: the process that tests kill.
 
-    python crash_child.py STATE_DIR UNTIL_NS [SEED]
+python crash_child.py STATE_DIR UNTIL_NS [SEED]
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def _newest(directory: Path) -> Snapshot:
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A run killed fifty times and then left to end, and one never killed, up to the same time."""
+    """Kill one run fifty times and let it end; let another run to the same time undisturbed."""
     victim, survivor = (tmp_path_factory.mktemp(name) for name in ("victim", "survivor"))
     random = Random(20)
     for _ in range(KILLS):
@@ -62,7 +62,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_every_component_ends_in_the_same_state(pair: tuple[Path, Path]) -> None:
-    """At the same kernel time every part, from books to learning, equals that of a run never killed."""
+    """At the same kernel time every part, books to learning, equals that of a run never killed."""
     left, right = _newest(pair[0]), _newest(pair[1])
     assert (left.ts_ns, left.input_sequence) == (right.ts_ns, right.input_sequence)
     assert list(left.states) == list(right.states)

@@ -1,4 +1,4 @@
-"""Promise 1: same inputs, settings and seed give byte-identical decisions, in another process too."""
+"""Promise 1: same inputs, settings and seed give the same bytes, in another process too."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def runs(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
-    """The same backtest in two processes, and once with another seed."""
+    """Run the same backtest in two processes, and once with another seed."""
     root = tmp_path_factory.mktemp("runs")
     return [
         _backtest(dataset, root / "a"),
@@ -49,9 +49,7 @@ def test_another_seed_changes_nothing_but_the_simulated_market(
     assert runs[2]["decisions_sha256"] == runs[0]["decisions_sha256"]
 
 
-def test_neither_digest_depends_on_the_path(
-    runs: list[dict[str, object]], tmp_path: Path
-) -> None:
+def test_neither_digest_depends_on_the_path(runs: list[dict[str, object]], tmp_path: Path) -> None:
     """The same data in another folder gives the same digests."""
     moved = make_bar_dataset(tmp_path, days=12)
     again = _backtest(moved, tmp_path / "out")

@@ -15,7 +15,7 @@ def run(request: pytest.FixtureRequest) -> FinishedRun:
 
 
 def test_every_signal_is_accounted_for(run: FinishedRun) -> None:
-    """signals == order_requests + withdrawals + sum(rejections), in all and for each strategy."""
+    """Signals == order_requests + withdrawals + sum(rejections), in all and for each strategy."""
     assert run.summary["signals"] > 0
     for told in (run.summary, *run.summary["strategies"].values()):
         refused = 0

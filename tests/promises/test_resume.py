@@ -41,7 +41,7 @@ class _Run:
 
 @pytest.fixture(scope="module")
 def warm() -> _Run:
-    """A run that has played its history."""
+    """Play a run's history and hand it over."""
     run = _Run()
     run.system.start()
     for event in run.events:

@@ -12,7 +12,7 @@ def _feed(seed: int = 0) -> SimFeed:
 
 
 def test_history_comes_as_bars_then_ticks_and_ends_on_a_monday_noon() -> None:
-    """The clock of `sim` is fixed: bars up to `ticks_from`, ticks after it, live from Monday noon."""
+    """The clock of `sim` is fixed: bars to `ticks_from`, then ticks, live from a Monday noon."""
     description = _feed().description
     assert description.history_until == START_NS
     assert START_NS % (86_400 * 10**9) == 43_200 * 10**9
@@ -43,7 +43,7 @@ def test_a_restored_cursor_hands_out_the_same_remainder() -> None:
 
 
 def test_it_declares_what_it_carries() -> None:
-    """Each perpetual has every need but spot, spot is marked as such, sentiment has no instrument."""
+    """Perpetuals have every need but spot, spot is marked as such, sentiment is for all."""
     carries = _feed().description.carries
     assert carries[""] == (Need.SENTIMENT,)
     assert Need.DEPTH in carries["BTCUSDT-PERP.BYBIT"]

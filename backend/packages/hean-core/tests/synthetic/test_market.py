@@ -30,9 +30,7 @@ def _coin() -> Coin:
 
 
 def _seconds(market: SimulatedMarket, count: int) -> list[Event]:
-    return [
-        event for second in range(count) for event in market.second(START + second * SECOND_NS)
-    ]
+    return [event for second in range(count) for event in market.second(START + second * SECOND_NS)]
 
 
 def test_the_same_seed_gives_the_same_events_and_another_seed_others() -> None:

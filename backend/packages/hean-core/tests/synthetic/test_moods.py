@@ -6,22 +6,24 @@ import pytest
 from hean.core.synthetic.moods import Mood, Path, PathState, Push
 
 
-def _path(**changes: float) -> Path:
-    return Path(1e-4, PathState(level=0.0, anchor=0.0, **changes))
+def _path(mood_seconds: float = 0.0, pull: float = 0.0) -> Path:
+    return Path(1e-4, PathState(level=0.0, anchor=0.0, mood_seconds=mood_seconds, pull=pull))
 
 
 def test_the_same_draws_give_the_same_path() -> None:
     """A path is a function of its state and its generator alone."""
     paths = [_path(), _path()]
-    walks = [[path.step(random, 1.0) for _ in range(500)] for path, random in
-             zip(paths, (Random(7), Random(7)), strict=True)]
+    walks = [
+        [path.step(random, 1.0) for _ in range(500)]
+        for path, random in zip(paths, (Random(7), Random(7)), strict=True)
+    ]
     assert walks[0] == walks[1]
 
 
 def test_typical_volatility_is_the_stated_one() -> None:
     """Over many hours the one-minute volatility is near sigma times the root of 60 seconds."""
     path, random = _path(), Random(3)
-    moves = []
+    moves: list[float] = []
     for _ in range(6000):
         level = path.state.level
         for _ in range(4):

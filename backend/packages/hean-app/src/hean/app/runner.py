@@ -185,7 +185,9 @@ def _run_to_its_end(run: PaperRun, view: View, directory: Path) -> None:
 
 
 def _open(
-    loaded: Loaded[AppSettings], journal: SqliteJournal, duration_ns: int | None,
+    loaded: Loaded[AppSettings],
+    journal: SqliteJournal,
+    duration_ns: int | None,
     speed: float | None,
 ) -> PaperRun:
     settings = loaded.settings

@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from hean.app.feeds.replay import DatasetFeed
 from hean.app.feeds.sim import COINS, START_NS, SimFeed
 from hean.app.reports.summary import summarise, write_run
@@ -26,6 +23,9 @@ from hean.core.journal import SqliteJournal
 from hean.core.synthetic.market import DAY_NS, MINUTE_NS, SimulatedMarket
 from hean.main import TradingSystem
 
+# pyarrow ships no types: one Any here instead of one unknown a line
+pa: Any = import_module("pyarrow")
+pq: Any = import_module("pyarrow.parquet")
 
 _MILLISECOND = 1_000_000
 _COLUMNS = ("ts_ms", "open", "high", "low", "close", "volume")
@@ -58,8 +58,14 @@ def write_instruments(path: Path, instruments: list[Instrument]) -> None:
 
 
 def make_bar_dataset(
-    directory: Path, *, days: int = 10, minutes: int = 5, seed: int = 0, coins: int = 2,
-    spot: bool = False, funding: bool = True,
+    directory: Path,
+    *,
+    days: int = 10,
+    minutes: int = 5,
+    seed: int = 0,
+    coins: int = 2,
+    spot: bool = False,
+    funding: bool = True,
 ) -> Path:
     """Write bars, funding and sentiment of the simulated market; return the dataset's TOML."""
     chosen = COINS[:coins]
@@ -104,9 +110,7 @@ def _add_bar(rows: list[list[float]], bar: Bar, minutes: int) -> None:
         row[2], row[3] = max(row[2], bar.high), min(row[3], bar.low)
         row[4], row[5] = bar.close, row[5] + bar.volume
     else:
-        rows.append(
-            [opened // _MILLISECOND, bar.open, bar.high, bar.low, bar.close, bar.volume]
-        )
+        rows.append([opened // _MILLISECOND, bar.open, bar.high, bar.low, bar.close, bar.volume])
 
 
 def _series(

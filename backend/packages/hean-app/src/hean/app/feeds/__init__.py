@@ -16,7 +16,7 @@ __all__ = ["Feed", "FeedDescription"]
 class FeedDescription(msgspec.Struct, frozen=True, kw_only=True):
     """What a feed carries, declared before its first event.
 
-    `carries` has the letters of `Need` for each instrument id (SENTIMENT, which has none, under "").
+    `carries` has the letters of `Need` for each instrument id (under "" SENTIMENT, which has none).
     `ticks_from` is the kernel time from which quotes or trades come (None: bars only),
     `history_until` the time up to which events only warm up. `digest` identifies the data: SHA-256
     over the files for a dataset, empty for `sim`. `last` is None for an endless feed. `notes` are

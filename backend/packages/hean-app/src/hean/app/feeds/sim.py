@@ -24,7 +24,13 @@ START_NS: Final = 1_704_110_400_000_000_000
 
 _BP = 1e-4
 _PERPETUAL_NEEDS = (
-    Need.QUOTES, Need.TRADES, Need.DEPTH, Need.FUNDING, Need.INDEX, Need.LIQUIDATIONS, Need.BARS,
+    Need.QUOTES,
+    Need.TRADES,
+    Need.DEPTH,
+    Need.FUNDING,
+    Need.INDEX,
+    Need.LIQUIDATIONS,
+    Need.BARS,
 )
 _SPOT_NEEDS = (Need.QUOTES, Need.TRADES, Need.SPOT, Need.BARS)
 
@@ -60,22 +66,42 @@ COINS: Final = (
     Coin(
         perpetual=_instrument("BTC", _PERP, "0.1", "0.001", "0.001", "1500"),
         spot=_instrument("BTC", _SPOT, "0.1", "0.000001", "0.000001", "230"),
-        price=43_000.0, sigma=0.35 * _BP, beta=1.0, depth=2500, spread_ticks=1, trades=2.0,
+        price=43_000.0,
+        sigma=0.35 * _BP,
+        beta=1.0,
+        depth=2500,
+        spread_ticks=1,
+        trades=2.0,
     ),
     Coin(
         perpetual=_instrument("ETH", _PERP, "0.01", "0.01", "0.01", "10000"),
         spot=_instrument("ETH", _SPOT, "0.01", "0.00001", "0.00001", "8118"),
-        price=2_300.0, sigma=0.5 * _BP, beta=1.1, depth=4000, spread_ticks=1, trades=1.5,
+        price=2_300.0,
+        sigma=0.5 * _BP,
+        beta=1.1,
+        depth=4000,
+        spread_ticks=1,
+        trades=1.5,
     ),
     Coin(
         perpetual=_instrument("SOL", _PERP, "0.01", "0.1", "0.1", "79770"),
         spot=_instrument("SOL", _SPOT, "0.01", "0.001", "0.001", "30000"),
-        price=100.0, sigma=0.9 * _BP, beta=1.3, depth=3000, spread_ticks=1, trades=1.0,
+        price=100.0,
+        sigma=0.9 * _BP,
+        beta=1.3,
+        depth=3000,
+        spread_ticks=1,
+        trades=1.0,
     ),
     Coin(
         perpetual=_instrument("XRP", _PERP, "0.0001", "0.1", "0.1", "1500000"),
         spot=None,
-        price=0.62, sigma=0.8 * _BP, beta=0.9, depth=60_000, spread_ticks=1, trades=0.7,
+        price=0.62,
+        sigma=0.8 * _BP,
+        beta=0.9,
+        depth=60_000,
+        spread_ticks=1,
+        trades=0.7,
     ),
 )
 """Price grids and limits as Bybit states them, entry-tier fees."""
@@ -90,9 +116,7 @@ class _Cursor(msgspec.Struct, frozen=True):
 class SimFeed:
     """Pulls the simulated market; the same seed and settings give the same events anywhere."""
 
-    def __init__(
-        self, *, seed: int, section: SimSettings, coins: tuple[Coin, ...] = COINS
-    ) -> None:
+    def __init__(self, *, seed: int, section: SimSettings, coins: tuple[Coin, ...] = COINS) -> None:
         self._market = SimulatedMarket(coins, seed)
         ticks_ns = round(section.history_tick_hours * 3600) * SECOND_NS
         days_ns = round(section.history_days * 1440) * MINUTE_NS

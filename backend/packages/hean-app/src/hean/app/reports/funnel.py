@@ -153,7 +153,11 @@ class Funnel:
         self._of(event.strategy).withdrawals += 1
         self.decisions.append(
             Decision(
-                event.ts_init, event.strategy, event.instrument, event.side.value, "withdrawn",
+                event.ts_init,
+                event.strategy,
+                event.instrument,
+                event.side.value,
+                "withdrawn",
                 f"{len(event.cancels)} orders pulled",
             )
         )
@@ -171,8 +175,12 @@ class Funnel:
             self._hour(event.strategy, event.instrument, event.ts_init)[3] += 1
             self.decisions.append(
                 Decision(
-                    event.ts_init, event.strategy, event.instrument, event.side or "",
-                    "refused", f"{code}: {event.number:g} against {event.limit:g}",
+                    event.ts_init,
+                    event.strategy,
+                    event.instrument,
+                    event.side or "",
+                    "refused",
+                    f"{code}: {event.number:g} against {event.limit:g}",
                 )
             )
         table[code] = table.get(code, 0) + 1

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from hean.core.events import (
     CapitalAllocated,
@@ -36,14 +35,25 @@ from hean.core.events import (
 
 Row = dict[str, Any]
 
+# pyarrow ships no types: one Any here instead of one unknown a line
+pa: Any = import_module("pyarrow")
+pq: Any = import_module("pyarrow.parquet")
+
 _TEXT, _INT, _FLOAT = pa.string(), pa.int64(), pa.float64()
-SCHEMAS: Final[dict[str, pa.Schema]] = {
+SCHEMAS: Final[dict[str, Any]] = {
     "fills": pa.schema(
         [("ts_ns", _INT)]
         + [
             (name, _TEXT)
             for name in (
-                "fill_id", "order_id", "strategy", "instrument", "side", "price", "qty", "fee",
+                "fill_id",
+                "order_id",
+                "strategy",
+                "instrument",
+                "side",
+                "price",
+                "qty",
+                "fee",
                 "liquidity",
             )
         ]
@@ -53,15 +63,28 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
         + [
             (name, _TEXT)
             for name in (
-                "strategy", "instrument", "rate", "position_qty", "mark_price", "amount",
+                "strategy",
+                "instrument",
+                "rate",
+                "position_qty",
+                "mark_price",
+                "amount",
             )
         ]
     ),
     "decisions": pa.schema(
         [
-            ("ts_ns", _INT), ("signal_id", _TEXT), ("strategy", _TEXT), ("instrument", _TEXT),
-            ("side", _TEXT), ("outcome", _TEXT), ("reason", _TEXT), ("value", _FLOAT),
-            ("limit", _FLOAT), ("qty", _TEXT), ("price", _TEXT),
+            ("ts_ns", _INT),
+            ("signal_id", _TEXT),
+            ("strategy", _TEXT),
+            ("instrument", _TEXT),
+            ("side", _TEXT),
+            ("outcome", _TEXT),
+            ("reason", _TEXT),
+            ("value", _FLOAT),
+            ("limit", _FLOAT),
+            ("qty", _TEXT),
+            ("price", _TEXT),
         ]
     ),
     "orders": pa.schema(
@@ -69,8 +92,21 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
         + [
             (name, _TEXT)
             for name in (
-                "order_id", "signal_id", "strategy", "instrument", "side", "intent", "style",
-                "qty", "price", "protective_stop", "risk", "status", "filled", "cause", "reason",
+                "order_id",
+                "signal_id",
+                "strategy",
+                "instrument",
+                "side",
+                "intent",
+                "style",
+                "qty",
+                "price",
+                "protective_stop",
+                "risk",
+                "status",
+                "filled",
+                "cause",
+                "reason",
             )
         ]
         + [("ended_ns", _INT)]
@@ -82,11 +118,24 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
     ),
     "allocations": pa.schema(
         [
-            ("ts_ns", _INT), ("version", _INT), ("active_version", _INT), ("method", _TEXT),
-            ("reason", _TEXT), ("strategy", _TEXT), ("weight", _FLOAT), ("tier", _TEXT),
-            ("cluster", _TEXT), ("performance", _FLOAT), ("phase", _FLOAT),
-            ("evidence", _FLOAT), ("target", _FLOAT), ("floor", _FLOAT), ("cap", _FLOAT),
-            ("previous", _FLOAT), ("minimum_budget", _FLOAT), ("bound", _TEXT),
+            ("ts_ns", _INT),
+            ("version", _INT),
+            ("active_version", _INT),
+            ("method", _TEXT),
+            ("reason", _TEXT),
+            ("strategy", _TEXT),
+            ("weight", _FLOAT),
+            ("tier", _TEXT),
+            ("cluster", _TEXT),
+            ("performance", _FLOAT),
+            ("phase", _FLOAT),
+            ("evidence", _FLOAT),
+            ("target", _FLOAT),
+            ("floor", _FLOAT),
+            ("cap", _FLOAT),
+            ("previous", _FLOAT),
+            ("minimum_budget", _FLOAT),
+            ("bound", _TEXT),
         ]
     ),
 }
@@ -97,7 +146,7 @@ _LINE = msgspec.json.Encoder(order=None)
 class TableWriter:
     """Writes one table in row groups, so that a long run needs little memory."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: Any) -> None:
         self._schema = schema
         self._writer = pq.ParquetWriter(path, schema, compression="zstd")
         self._rows: list[Row] = []
@@ -216,8 +265,18 @@ def allocation_rows(event: CapitalAllocated) -> Iterator[Row]:
             **{
                 name: getattr(line, name)
                 for name in (
-                    "strategy", "weight", "cluster", "performance", "phase", "evidence",
-                    "target", "floor", "cap", "previous", "minimum_budget", "bound",
+                    "strategy",
+                    "weight",
+                    "cluster",
+                    "performance",
+                    "phase",
+                    "evidence",
+                    "target",
+                    "floor",
+                    "cap",
+                    "previous",
+                    "minimum_budget",
+                    "bound",
                 )
             },
             "tier": line.tier.value,
@@ -312,8 +371,7 @@ class _Orders:
 def write_tables(events: Iterable[Event], directory: Path) -> str:
     """Write every table from a journal's events in order; return the digest of the decisions."""
     writers = {
-        name: TableWriter(directory / f"{name}.parquet", schema)
-        for name, schema in SCHEMAS.items()
+        name: TableWriter(directory / f"{name}.parquet", schema) for name, schema in SCHEMAS.items()
     }
     orders = _Orders(writers["orders"].add)
     digest = sha256()

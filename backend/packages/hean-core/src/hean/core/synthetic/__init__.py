@@ -1,1 +1,1 @@
-
+"""Seeded simulated markets, a module a kind: tests, the `sim` feed and users share them."""

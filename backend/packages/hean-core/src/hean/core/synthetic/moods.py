@@ -1,8 +1,8 @@
 """How a simulated price moves: changing moods, wandering volatility, bursts and sweeps.
 
 Nothing here knows a strategy. A mood lasts an exponentially distributed time; volatility is an
-Ornstein-Uhlenbeck process in logs; bursts and sweeps come as Poisson events and end as often against
-the move as with it.
+Ornstein-Uhlenbeck process in logs; bursts and sweeps come as Poisson events and end as often
+against the move as with it.
 """
 
 from __future__ import annotations
