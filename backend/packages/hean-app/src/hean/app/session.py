@@ -147,8 +147,8 @@ class Session:
         self.journal.mark("feed_events", str(self.feed_events))
 
     def finish(self, reason: str) -> None:
-        """End a finite run: whatever is due by its last instant fires, then `RunEnded`."""
-        self.system.kernel.advance(self.now + 1)
+        """End a finite run: what the venue has yet to report is taken, then `RunEnded`."""
+        self.system.kernel.advance(max(self.now + 1, self.system.venue.settled_at))
         self.system.kernel.take(
             RunEnded(ts_event=self.now, ts_init=self.now, run_id=self.system.run_id, reason=reason)
         )

@@ -22,7 +22,7 @@ from hean.app.settings import AppSettings
 from hean.app.timespan import format_instant, parse_instant
 from hean.core.clock import WallClock
 from hean.core.errors import DataError, StateError
-from hean.core.events import OperatorCommand
+from hean.core.events import Event, OperatorCommand
 from hean.core.journal import Segment, SqliteJournal
 from hean.main import TradingSystem
 
@@ -95,7 +95,7 @@ def _take_segment(
         session.finish(recorded.marked("ended") or "")
 
 
-def _pull(session: Session, end: int, commands: dict[int, object]) -> None:
+def _pull(session: Session, end: int, commands: dict[int, Event]) -> None:
     kernel = session.system.kernel
     description = session.feed.description
     with Progress(WallClock(), description.first, description.last, "verifying") as progress:

@@ -146,7 +146,7 @@ _LINE = msgspec.json.Encoder(order=None)
 class TableWriter:
     """Writes one table in row groups, so that a long run needs little memory."""
 
-    def __init__(self, path: Path, schema: Any) -> None:
+    def __init__(self, path: Path, schema: Any) -> None:  # noqa: ANN401  (a pyarrow schema)
         self._schema = schema
         self._writer = pq.ParquetWriter(path, schema, compression="zstd")
         self._rows: list[Row] = []
