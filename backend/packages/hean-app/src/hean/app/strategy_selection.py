@@ -1,27 +1,32 @@
-"""`--strategies a,b`: just these are enabled."""
+"""`--strategies a,b`: just these are enabled, whoever offers them."""
 
 from __future__ import annotations
 
-from hean.app.settings import AppSettings
+import json
+
 from hean.config import nearest
 from hean.core.errors import SettingsError
+from hean.strategies.registry import load_strategies
+from hean.strategies.settings import StrategiesSettings
 
 
 def enabling(names: tuple[str, ...]) -> dict[str, str]:
-    """Return the settings that enable the named strategies and no other."""
-    known = [
-        name
-        for name, field in AppSettings.model_fields["strategies"].annotation.model_fields.items()
-        if hasattr(field.annotation, "model_fields") and "enabled" in field.annotation.model_fields
-    ]
-    table = dict.fromkeys((name.upper() for name in known), "")
-    for name in names:
-        if name not in known:
-            close = nearest(name, table).lower()
-            raise SettingsError(f"unknown strategy {name!r}; nearest is {close}")
+    """Return the settings that enable the named strategies and no other installed one."""
+    installed = tuple(load_strategies())
+    known = {name.upper(): name for name in installed}
     if not names:
         raise SettingsError("--strategies names none; write --strategies momentum_trader")
-    return {
-        f"STRATEGIES__{name.upper()}__ENABLED": "true" if name in names else "false"
-        for name in known
+    for name in names:
+        if name not in installed:
+            close = known[nearest(name, known)]
+            raise SettingsError(f"unknown strategy {name!r}; nearest is {close}")
+    own = set(StrategiesSettings.model_fields)
+    chosen = {
+        f"STRATEGIES__{name.upper()}__ENABLED": str(name in names).lower()
+        for name in installed
+        if name in own
     }
+    foreign = {name: {"enabled": name in names} for name in installed if name not in own}
+    if foreign:
+        chosen["STRATEGIES__OTHERS"] = json.dumps(foreign)
+    return chosen
