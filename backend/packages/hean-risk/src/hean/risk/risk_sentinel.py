@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Final
 
-import msgspec
-
 from hean.config import HEANSettings
 from hean.core.bus import Bus, Stage
 from hean.core.events.market import FeedGap
@@ -22,7 +20,6 @@ from hean.core.events.portfolio import (
 )
 from hean.core.events.reasons import ReasonCode
 from hean.core.events.risk import (
-    BudgetSource,
     KillSwitchReset,
     KillSwitchTripped,
     RiskEnvelope,
@@ -45,72 +42,21 @@ from hean.risk.governor import Governor
 from hean.risk.kill_switch import KillSwitch
 from hean.risk.loss_streak import LossStreaks
 from hean.risk.rooms import Rooms
+from hean.risk.sentinel_state import SECOND_NS, Published, SentinelSnapshot, SentinelState
 from hean.risk.settings import RiskSettings
-from hean.risk.tails import BookTails, TailState
+from hean.risk.tails import BookTails
 
-SECOND_NS: Final = 1_000_000_000
 MILLISECOND_NS: Final = 1_000_000
 DAY_NS: Final = 86_400 * SECOND_NS
 RECONCILIATION_NS: Final = 60 * SECOND_NS
 """How often the books are reconciled; on bars every hour."""
 RECONCILIATION_BARS_NS: Final = 3600 * SECOND_NS
 MISSED_RECONCILIATIONS: Final = 3
-MATERIAL: Final = Decimal("0.001")
-"""A relative move of equity that makes an envelope worth repeating at the interval."""
 _GRACE = "grace"
 _CALCULATION_ERRORS = (ArithmeticError, LookupError, TypeError, ValueError)
 
 Bar = tuple[ReasonCode, float, float]
 """Why an entry is barred: code, the number that decided, its limit."""
-
-
-class _State(msgspec.Struct):
-    version: int = 0
-    equity: Decimal = ZERO
-    nav: float = 0.0
-    drawdown: float = 0.0
-    high_water_mark: float = 1.0
-    day_start: float = 0.0
-    paused_day: int = -1
-    available: Decimal = ZERO
-    margins: dict[str, Decimal] = {}
-    has_equity: bool = False
-    reconciled_at: int = -1
-    recomputed_at: int = -1
-    published_at: int = -1
-    interval_ns: int = SECOND_NS
-    is_connected: bool = True
-    gaps: dict[str, int] = {}
-    factors: dict[str, list[float]] = {}
-
-
-class _Material(msgspec.Struct, frozen=True):
-    """What readers must hear of at once."""
-
-    bar: ReasonCode | None
-    state: RiskState
-    failed: bool
-    source: BudgetSource
-    active_version: int
-    allocation_version: int
-    paused_day: int
-    anomalies: int
-
-
-class _Saved(msgspec.Struct, frozen=True):
-    state: _State
-    budgets: bytes
-    profiles: dict[str, StrategyProfile]
-    tails: TailState
-    is_dirty: bool
-    failed: bool
-    seen_held: int
-    oldest_mark: int
-    published: _Material | None
-    published_counts: tuple[int, int, Decimal]
-    multiplier: Decimal
-    open_risk_limit: Decimal
-    gross_limit: Decimal
 
 
 class RiskSentinel:
@@ -148,16 +94,13 @@ class RiskSentinel:
         self.tails = tails
         self.budgets = Budgets(settings=settings)
         self.profiles: dict[str, StrategyProfile] = {}
-        self.state = _State()
+        self.state = SentinelState()
         self.failed = False
         self._dirty = True
         self._interval_ns = section.risk_sentinel_update_interval_ms * MILLISECOND_NS
         self._seen_held = -1
         self._oldest_mark = 0
-        self._published: _Material | None = None
-        self._published_counts: tuple[int, int, Decimal] = (0, 0, ZERO)
         self._beaten: tuple[object, ...] = ()
-        self._interval_ns = section.risk_sentinel_update_interval_ms * MILLISECOND_NS
         self._protective = frozenset(settings.autopilot_protective_set)
         self._max_open_risk = decimal_of(section.max_open_risk)
         self._max_gross = decimal_of(section.max_gross)
@@ -165,6 +108,7 @@ class RiskSentinel:
         self.open_risk_limit = ZERO
         self.gross_limit = ZERO
         self.rooms = Rooms(settings=settings, section=section, sentinel=self)
+        self._published = Published(self)
 
     def attach(self, bus: Bus) -> None:
         """Subscribe to everything the envelope is made of."""
@@ -371,7 +315,7 @@ class RiskSentinel:
         self._dirty = True
         if self.day_loss() >= self.section.max_daily_loss:
             state.paused_day = event.ts_init // DAY_NS
-        self._publish_if(self._is_material)
+        self._publish_if(self._published.is_material)
 
     def _on_wallet(self, event: WalletUpdated) -> None:
         self.state.available = event.available
@@ -380,11 +324,11 @@ class RiskSentinel:
     def _on_snapshot(self, event: VenueSnapshot) -> None:
         if event.complete:
             self.state.reconciled_at = self._agenda.now
-            self._publish_if(self._is_material)
+            self._publish_if(self._published.is_material)
 
     def _on_venue(self, event: VenueStateChanged) -> None:
         self.state.is_connected = event.connected
-        self._publish_if(self._is_material)
+        self._publish_if(self._published.is_material)
 
     def _on_gap(self, event: FeedGap) -> None:
         self.state.gaps[event.instrument] = event.ts_init
@@ -407,15 +351,15 @@ class RiskSentinel:
             inputs = (exposure.version, self.anomaly.version, state.equity, self.failed)
             if inputs != self._beaten:
                 self._beaten = inputs
-                self._publish_if(self._has_moved)
+                self._publish_if(self._published.has_moved)
 
     def _on_timer(self, event: TimerFired) -> None:
         self._dirty = True
-        self._publish_if(self._is_material)
+        self._publish_if(self._published.is_material)
 
     def _on_state(self, event: RiskStateChanged | KillSwitchTripped | KillSwitchReset) -> None:
         self._dirty = True
-        self._publish_if(self._is_material)
+        self._publish_if(self._published.is_material)
 
     def _on_active(self, event: ActiveStrategiesChanged) -> None:
         self.set_active_strategies(event.active, event.version)
@@ -432,34 +376,7 @@ class RiskSentinel:
         else:
             self._agenda.cancel(self.name, _GRACE)
         self._dirty = True
-        self._publish_if(self._is_material)
-
-    def _material(self) -> _Material:
-        bar = self.account_bar()
-        budgets = self.budgets
-        return _Material(
-            None if bar is None else bar[0],
-            self.governor.state,
-            self.failed,
-            budgets.weights(self._agenda.now).source,
-            budgets.active_version,
-            budgets.allocation_version,
-            self.state.paused_day,
-            self.anomaly.version,
-        )
-
-    def _is_material(self) -> bool:
-        return self._material() != self._published
-
-    def _has_moved(self) -> bool:
-        if self._is_material():
-            return True
-        holdings, entries, equity = self._published_counts
-        exposure = self.exposure
-        if len(exposure.holdings) != holdings or exposure.entries != entries:
-            return True
-        moved = abs(self.state.equity - equity)
-        return moved > MONEY.multiply(MATERIAL, abs(equity))
+        self._publish_if(self._published.is_material)
 
     def _publish_if(self, wanted: Callable[[], bool]) -> None:
         """Publish, before the first equity never, where a reader would learn something."""
@@ -468,15 +385,11 @@ class RiskSentinel:
         envelope = self.envelope()
         self._bus.publish(envelope)
         self.state.published_at = self._agenda.now
-        self._published = self._material()
-        exposure = self.exposure
-        self._published_counts = (
-            len(exposure.holdings), exposure.entries, self.state.equity,
-        )  # fmt: skip
+        self._published.note()
 
     def snapshot(self) -> bytes:
         """Return inputs, budgets in force, and what was computed and published last."""
-        saved = _Saved(
+        saved = SentinelSnapshot(
             self.state,
             self.budgets.state(),
             self.profiles,
@@ -485,8 +398,8 @@ class RiskSentinel:
             self.failed,
             self._seen_held,
             self._oldest_mark,
-            self._published,
-            self._published_counts,
+            self._published.material,
+            self._published.counts,
             self.multiplier,
             self.open_risk_limit,
             self.gross_limit,
@@ -495,13 +408,14 @@ class RiskSentinel:
 
     def restore(self, state: bytes) -> None:
         """Take over a snapshot: what was computed stands until its inputs move."""
-        found = unpack(state, self.name, 1, _Saved)
+        found = unpack(state, self.name, 1, SentinelSnapshot)
         self.state, self.profiles = found.state, found.profiles
         self.budgets.resume(found.budgets)
         self.tails.resume(found.tails)
         self.rooms.forget_clusters()
         self._dirty, self.failed = found.is_dirty, found.failed
         self._seen_held, self._oldest_mark = found.seen_held, found.oldest_mark
-        self._published, self._published_counts = found.published, found.published_counts
+        self._published.material = found.published
+        self._published.counts = found.published_counts
         self.multiplier = found.multiplier
         self.open_risk_limit, self.gross_limit = found.open_risk_limit, found.gross_limit

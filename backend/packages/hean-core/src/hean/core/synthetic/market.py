@@ -106,7 +106,7 @@ class SimulatedMarket:
     def __init__(self, coins: tuple[Coin, ...], seed: int) -> None:
         self.coins = coins
         self._seed = seed
-        self._random = Random(0)  # det-ok: seeded anew for each second
+        self._random = Random(0)
         self._bind(self._first_state())
 
     def _first_state(self) -> MarketState:
