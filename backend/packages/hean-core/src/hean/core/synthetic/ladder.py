@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from random import Random
 
 import msgspec
@@ -91,6 +92,7 @@ class Ladder:
         return tuple(bids), tuple(asks)
 
 
+@lru_cache(maxsize=64)
 def steps_in_one(step: float) -> int:
     """Return how many steps make 1, or 0 for a step that does not divide it."""
     inverse = round(1.0 / step)

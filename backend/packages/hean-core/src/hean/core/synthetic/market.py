@@ -8,6 +8,7 @@ remembered. Trades lean with the move of their own half second, never with the n
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from random import Random
 
 import msgspec
@@ -28,7 +29,7 @@ from hean.core.ids import digest_of
 from hean.core.instruments import Instrument
 from hean.core.synthetic.carry import Carry, CarryState
 from hean.core.synthetic.ladder import Ladder, LadderState, grid
-from hean.core.synthetic.moods import BP, Path, PathState
+from hean.core.synthetic.moods import BP, Mood, Path, PathState
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
@@ -144,9 +145,11 @@ class SimulatedMarket:
             for one, extent in zip(self._markets, ranges, strict=True):
                 one.path.step(random, 60.0 / _BAR_STEPS, one.coin.beta * shared)
                 self._move_basis(random, one, 60.0 / _BAR_STEPS)
-                extent[1] = max(extent[1], one.price)
-                extent[2] = min(extent[2], one.price)
-                extent[3] = one.price
+                price = extent[3] = one.price
+                if price > extent[1]:
+                    extent[1] = price
+                if price < extent[2]:
+                    extent[2] = price
         for one, extent in zip(self._markets, ranges, strict=True):
             volume = one.coin.trades * 60.0 * one.coin.depth * one.lot * 0.1
             volume *= one.state.path.volume * (0.5 + random.random())
@@ -268,9 +271,10 @@ class SimulatedMarket:
             state.open_interest *= 1.0 + 1e-6 * random.gauss(0.0, 1.0)
 
     def _move_basis(self, random: Random, one: _CoinMarket, seconds: float) -> None:
-        decay = math.exp(-math.log(2.0) * seconds / _BASIS_HALF_LIFE)
-        centre = 0.15 * one.state.path.drift * 3600.0 if one.state.path.mood == "TREND" else 0.0
-        noise = _BASIS_SPREAD * math.sqrt(1.0 - decay * decay) * random.gauss(0.0, 1.0)
+        decay, spread = _basis_step(seconds)
+        path = one.state.path
+        centre = 0.15 * path.drift * 3600.0 if path.mood is Mood.TREND else 0.0
+        noise = spread * random.gauss(0.0, 1.0)
         one.state.basis = centre + (one.state.basis - centre) * decay + noise
 
     def _mark(self, one: _CoinMarket, at: int) -> MarkPrice:
@@ -353,6 +357,12 @@ class SimulatedMarket:
             content_hash=digest_of(source, self._seed, at),
             value=value,
         )
+
+
+@lru_cache(maxsize=8)
+def _basis_step(seconds: float) -> tuple[float, float]:
+    decay = math.exp(-math.log(2.0) * seconds / _BASIS_HALF_LIFE)
+    return decay, _BASIS_SPREAD * math.sqrt(1.0 - decay * decay)
 
 
 def _path_at(level: float) -> PathState:

@@ -70,6 +70,8 @@ class Path:
     def __init__(self, sigma: float, state: PathState) -> None:
         self.sigma = sigma
         self.state = state
+        self._seconds = self._decay = self._noise = 0.0
+        self._root = self._jump_chance = self._fade = 0.0
 
     def current_sigma(self) -> float:
         """Return the volatility per √second now."""
@@ -82,23 +84,32 @@ class Path:
             self._change_mood(random)
         state.mood_seconds -= seconds
         self._maybe_start(random, seconds)
-        decay = math.exp(-math.log(2.0) * seconds / _VOLATILITY_HALF_LIFE)
-        noise = _VOLATILITY_SPREAD * math.sqrt(1.0 - decay * decay)
-        state.volatility = state.volatility * decay + noise * random.gauss(0.0, 1.0)
-        moved = self._diffusion(random, seconds) + self._drift(seconds) + shared
-        state.level += moved
+        if seconds != self._seconds:
+            self._remember(seconds)
+        gauss = random.gauss
+        volatility = state.volatility * self._decay + self._noise * gauss(0.0, 1.0)
+        state.volatility = volatility
+        size = self.sigma * math.exp(volatility) * self._root
+        shock = gauss(0.0, 1.0)
+        if random.random() < self._jump_chance:
+            shock *= _JUMP_SCALE
+        moved = size * shock + self._drift(seconds) + shared
+        level = state.level = state.level + moved
         state.last_return = moved
-        fade = 1.0 - min(1.0, seconds / HOUR)
-        state.high = max(state.level, state.level + (state.high - state.level) * fade)
-        state.low = min(state.level, state.level + (state.low - state.level) * fade)
+        high = level + (state.high - level) * self._fade
+        state.high = high if high > level else level
+        low = level + (state.low - level) * self._fade
+        state.low = low if low < level else level
         return moved
 
-    def _diffusion(self, random: Random, seconds: float) -> float:
-        size = self.current_sigma() * math.sqrt(seconds)
-        shock = random.gauss(0.0, 1.0)
-        if random.random() < _JUMP_CHANCE * min(1.0, seconds):
-            shock *= _JUMP_SCALE
-        return size * shock
+    def _remember(self, seconds: float) -> None:
+        """Keep what only the length of a step decides: a market takes steps of one or two."""
+        self._seconds = seconds
+        self._decay = decay = math.exp(-math.log(2.0) * seconds / _VOLATILITY_HALF_LIFE)
+        self._noise = _VOLATILITY_SPREAD * math.sqrt(1.0 - decay * decay)
+        self._root = math.sqrt(seconds)
+        self._jump_chance = _JUMP_CHANCE * min(1.0, seconds)
+        self._fade = 1.0 - min(1.0, seconds / HOUR)
 
     def _drift(self, seconds: float) -> float:
         state = self.state
@@ -108,13 +119,14 @@ class Path:
         elif state.mood is Mood.RANGE:
             total += (state.anchor - state.level) * (1.0 - math.exp(-state.pull * seconds))
         state.volume = 1.0
+        if not state.pushes:
+            return total
         for push in state.pushes:
             lasting = min(seconds, push.seconds)
             total += push.drift * lasting
             push.seconds -= seconds
             state.volume = max(state.volume, push.volume)
-        if state.pushes:
-            state.pushes = [push for push in state.pushes if push.seconds > 0.0]
+        state.pushes = [push for push in state.pushes if push.seconds > 0.0]
         return total
 
     def _change_mood(self, random: Random) -> None:
