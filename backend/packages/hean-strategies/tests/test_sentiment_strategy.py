@@ -15,6 +15,8 @@ from hean.core.events import (
     RegimeChanged,
     SentimentReading,
     Side,
+    Signal,
+    SignalRejected,
 )
 from hean.core.synthetic.paths import bar_log, merged, walk
 from hean.core.testing import BTC, HOUR, MINUTE, START, btc_perpetual
@@ -133,10 +135,12 @@ def test_fear_is_bought_only_after_price_has_settled() -> None:
     assert len({one.ts_init // DAY for one in entries}) == len(entries)
 
 
-def test_a_neutral_index_triggers_nothing() -> None:
-    """An index of 50 is no evaluation at all."""
+def test_a_neutral_index_makes_no_signal() -> None:
+    """An index of 50 is refused each hour as no setup, and never becomes a signal."""
     days = [_index(50.0, START + day * DAY + HOUR) for day in range(7)]
-    assert not _bench(_calm(7), days).said
+    said = _bench(_calm(7), days).said
+    assert {one.code for one in said if isinstance(one, SignalRejected)} == {ReasonCode.NO_SETUP}
+    assert not [one for one in said if isinstance(one, Signal)]
 
 
 def test_an_impulse_defers_for_five_minutes() -> None:

@@ -297,13 +297,14 @@ def _news_refusal(
 
 
 def _judge_index(state: MoodState, market: Market, now: int, section: SentimentSettings) -> Outputs:
-    """Judge an extreme of fear and greed at each whole hour; elsewhere nothing triggers."""
+    """Judge fear and greed at each whole hour: only an extreme can become a signal."""
     desk, index = state.desks[market.instrument], state.index
     if index is None or index.value is None or desk.answered_index == index.content_hash:
         return NOTHING
     fearful = index.value <= section.fear
     if not fearful and index.value < section.greed:
-        return NOTHING
+        nearest = section.fear if index.value < 50.0 else section.greed
+        return refuse(state, desk, now, ReasonCode.NO_SETUP, index.value, float(nearest))
     sign = 1 if fearful else -1
     age = now - index.ts_init
     refusal = _gates(state, market, desk, now, slow=True)
