@@ -330,6 +330,17 @@ def test_quotes_fit_the_budget_without_leverage() -> None:
     assert (none.quantity, none.cap) == (0, "budget")
 
 
+def test_a_scale_of_a_half_halves_quotes() -> None:
+    """Quotes that keep room for those to follow: half the scale is half the size."""
+    rungs = [replace(entry(DOGE, "0.20", "0.02"), style=OrderStyle.POST_ONLY) for _ in range(4)]
+    rules, places, left = GroupRules(is_quotes=True), [place("1000")] * 4, room("50", equity="3000")
+    whole = SIZER.size_group(rungs, left, places, FULL, rules)
+    halved = [replace(one, scale=0.5) for one in rungs]
+    half = SIZER.size_group(halved, left, places, FULL, rules)
+    assert [one.quantity for one in whole] == [Decimal(62)] * 4
+    assert [one.quantity for one in half] == [Decimal(31)] * 4
+
+
 def test_a_group_without_any_stop_is_refused() -> None:
     """Neither a group stop nor stops of the legs: no stop."""
     legs = [replace(one, stop=None) for one in pair()]

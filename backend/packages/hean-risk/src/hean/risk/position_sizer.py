@@ -134,7 +134,11 @@ class PositionSizer:
         factors: Factors,
         rules: GroupRules,
     ) -> tuple[Sizing, ...]:
-        """Size the legs by one common value, each rounded down on its own."""
+        """Size the legs by one common value, each rounded down on its own.
+
+        Scales are ratios between legs; for quotes they also count as such, so that a strategy may
+        keep room for the quotes that follow when these have filled.
+        """
         ratios = [factor_of(entry.scale) for entry in entries]
         losses = leg_losses(entries, ratios, rules)
         if losses is None:
@@ -160,6 +164,8 @@ class PositionSizer:
             share, tail = room.tails.share(entries, wanted)
             if share < 1.0:
                 value, cap = _times(value, decimal_of(share)), tail
+        if rules.is_quotes:
+            value = _times(value, min(ONE, max(ratios)))
         value, cap = smallest_value(terms, room, value, cap)
         quantities = round_legs(terms, value)
         if quantities is None:

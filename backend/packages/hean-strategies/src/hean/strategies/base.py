@@ -41,6 +41,7 @@ from hean.strategies import desk as desks
 from hean.strategies.decisions import NOTHING, Outputs, State, pull
 from hean.strategies.desk import Desk, Wish
 from hean.strategies.pace import PaceRules
+from hean.strategies.quoting import QuoteDesk
 from hean.strategies.spec import SpecRow
 from hean.strategies.universe import Market
 
@@ -279,6 +280,8 @@ def _words(desk: Desk) -> str:
     if desk.holding is not None:
         side = "long" if desk.holding.sign > 0 else "short"
         return f"holding {side} {desk.holding.quantity:g} from {desk.holding.entry:g}"
+    if isinstance(desk, QuoteDesk) and desk.quotes:
+        return f"quoting with {len(desk.quotes)} orders decided or at work"
     if desk.entry is not None:
         return "waiting because its own order is being decided or worked"
     if desk.refused is None:

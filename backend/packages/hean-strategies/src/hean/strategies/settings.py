@@ -10,6 +10,7 @@ from hean.strategies.correlation_arb import CorrelationSettings
 from hean.strategies.funding_desk import FundingSettings
 from hean.strategies.hf_scalping import ScalpingSettings
 from hean.strategies.impulse_engine import ImpulseSettings
+from hean.strategies.market_making_desk import MarketMakingSettings
 from hean.strategies.momentum_trader import MomentumSettings
 from hean.strategies.sentiment_strategy import SentimentSettings
 
@@ -19,6 +20,8 @@ class StrategiesSettings(Section):
 
     hf_scalping: ScalpingSettings = ScalpingSettings()
     """HFScalping."""
+    inventory_neutral_mm: MarketMakingSettings = MarketMakingSettings()
+    """InventoryNeutralMM."""
     impulse_engine: ImpulseSettings = ImpulseSettings()
     """ImpulseEngine."""
     momentum_trader: MomentumSettings = MomentumSettings()

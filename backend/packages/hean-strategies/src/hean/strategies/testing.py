@@ -37,6 +37,7 @@ from hean.core.instruments import Instrument
 from hean.strategies.base import Strategy, StrategySection
 from hean.strategies.bench import Bench, Log, build
 from hean.strategies.pace import DAY_NS, SECOND_NS
+from hean.strategies.quote_bench import QuoteBench
 
 Kind = type[Strategy[Any, Any]]
 _ENTRIES = (Intent.OPEN, Intent.LEG, Intent.QUOTE)
@@ -129,7 +130,9 @@ def check_mirror(
 ) -> None:
     """I5: a mirrored log gives the same entries on the other side."""
     mirrored = _run(kind, mirror_log(log), section)
-    flipped = [(at, -sign, intent, place) for at, sign, intent, place in _entry_shape(mirrored)]
+    flipped = sorted(
+        (at, -sign, intent, place) for at, sign, intent, place in _entry_shape(mirrored)
+    )
     _demand(flipped == _entry_shape(bench), "I5", "a mirrored log does not mirror the entries")
 
 
@@ -179,7 +182,7 @@ def check_restart(
     events = list(log.events)
     for share in (3, 2):
         half = len(events) // share
-        first = Bench(build(kind, log, section), log)
+        first = QuoteBench(build(kind, log, section), log)
         first.run(events[:half])
         fresh = build(kind, log, section)
         fresh.restore(first.strategy.snapshot())
@@ -215,7 +218,7 @@ def mirror_log(log: Log) -> Log:
 
 
 def _run(kind: Kind, log: Log, section: StrategySection | None) -> Bench:
-    return Bench(build(kind, log, section), log).run(log.events)
+    return QuoteBench(build(kind, log, section), log).run(log.events)
 
 
 def _demand(holds: bool, invariant: str, sentence: str) -> None:
@@ -228,11 +231,12 @@ def _shape(bench: Bench) -> list[tuple[int, Side, Intent, str]]:
 
 
 def _entry_shape(bench: Bench) -> list[tuple[int, int, Intent, str]]:
-    return [
+    """Return when and which way it enters; the sides of a quote group come in no order."""
+    return sorted(
         (one.ts_init, one.side.sign, one.intent, one.instrument)
         for one in bench.signals
-        if one.intent in _ENTRIES
-    ]
+        if one.intent in _ENTRIES and one.legs
+    )
 
 
 def _price_of(event: Event) -> float | None:

@@ -1,0 +1,165 @@
+"""What a market maker knows of one symbol, and the pair of quotes that follows from it."""
+
+from __future__ import annotations
+
+from math import nan
+
+import msgspec
+from pydantic import Field
+
+from hean.core.events import Frame, OrderStyle, Quote
+from hean.strategies.base import StrategySection
+from hean.strategies.decisions import Plan, fee_bp
+from hean.strategies.desk import mid, spread_bp
+from hean.strategies.pace import SECOND_NS
+from hean.strategies.quote_model import Intensity, Markouts, half_spread_bp
+from hean.strategies.quoting import QuoteDesk
+from hean.strategies.spec import INVENTORY_NEUTRAL_MM, tunable
+from hean.strategies.windows import Average
+
+INTERVAL_NS = 30 * SECOND_NS
+"""How often a cycle may begin, and how long a quote rests."""
+PULL_Z = 2.0
+"""Order flow in its own noise from which nothing is quoted."""
+LEAST_LOSS_BP = 50.0
+LOSS_HALVES = 3.0
+EIGHT_HOURS_NS = 8 * 3600 * SECOND_NS
+_NOISE_HALF_LIFE = 1800.0
+_STOP_MARGIN = 1.5
+"""How much farther the venue's stop lies than the loss at which the strategy leaves itself."""
+
+
+class MarketMakingSettings(StrategySection):
+    """Tunables of InventoryNeutralMM; all are starting values."""
+
+    gamma: float = tunable(INVENTORY_NEUTRAL_MM, "gamma", 0.1)
+    """Aversion to inventory per bp and clip, 0.001 to 1."""
+    inventory_clips: float = tunable(INVENTORY_NEUTRAL_MM, "inventory_clips", 4)
+    """Most clips held, 2 to 6; from one less it only quotes what reduces."""
+    ofi_z: float = tunable(INVENTORY_NEUTRAL_MM, "ofi_z", 1)
+    """Order flow of 30 s in its own noise from which only the safe side is quoted, 0.5 to 2."""
+    half_max_bp: float = tunable(INVENTORY_NEUTRAL_MM, "half_max_bp", 15)
+    """Widest half-spread in bp, 8 to 25."""
+    micro_share: float = Field(default=0.5, ge=0.0, le=1.0)
+    """Share of the weighted mid's distance from mid that is believed; no table is fitted."""
+    assumed_adverse_bp: float = Field(default=1.0, ge=0.0, le=10.0)
+    """Adverse selection of a fill in bp until own fills measure it."""
+
+
+class MarketMakingDesk(QuoteDesk, kw_only=True):
+    """Model and inventory of one symbol: distances in bp of mid, sizes in base coin."""
+
+    frame: Frame | None = None
+    intensity: Intensity = msgspec.field(default_factory=Intensity)
+    markouts: Markouts = msgspec.field(default_factory=Markouts)
+    terms: tuple[float, float] = (nan, nan)
+    flow_noise: Average = msgspec.field(
+        default_factory=lambda: Average(half_life=_NOISE_HALF_LIFE)
+    )
+    flow_z: float = nan
+    flow_bp: float = nan
+    """What order flow says of the next seconds, constant inside a second."""
+    half: float = nan
+    clip: float = 0.0
+    """The largest quote of the present inventory."""
+    is_clear: bool = False
+    """Whether the newest second's gates let it quote."""
+    is_barred: bool = False
+    """Whether the gate refused the newest quotes."""
+    again_at: int = 0
+    book_at: int = -1
+    stamp: int = 0
+    interval_ns: int = EIGHT_HOURS_NS
+
+    @property
+    def clips(self) -> float:
+        """The inventory, signed."""
+        if self.holding is None:
+            return 0.0
+        size = self.clip or self.holding.quantity
+        return self.holding.sign * self.holding.quantity / size
+
+
+def plans_of(
+    desk: MarketMakingDesk, market: Quote, section: MarketMakingSettings
+) -> list[Plan]:
+    """Return what to quote: the model's prices on the sides that flow and inventory leave.
+
+    Sets `desk.half`.
+    """
+    frame = desk.frame
+    if frame is None:
+        return []
+    rules, clips = desk.specification, desk.clips
+    price, sigma = mid(market), 1e4 * frame.features.sigma_fast
+    fee = fee_bp(rules, maker=True)
+    adverse = [desk.markouts.adverse_bp(sign, section.assumed_adverse_bp) for sign in (1, -1)]
+    width = half_spread_bp(
+        maker_bp=fee, adverse_bp=(adverse[0] + adverse[1]) / 2.0, terms=desk.terms, sigma_bp=sigma
+    )
+    least = max(fee + 1.0, 1e4 * rules.tick / price)
+    desk.half = half = min(max(width, least), max(section.half_max_bp, least))
+    size = market.bid_size + market.ask_size
+    lean = market.bid_size / size - 0.5 if size > 0.0 else 0.0
+    shift = section.micro_share * spread_bp(market) * lean
+    shift += desk.flow_bp - sigma * desk.terms[1] * clips
+    centre = price * (1.0 + shift / 1e4)
+    bid = min(centre * (1.0 - half / 1e4), market.ask - rules.tick)
+    ask = max(centre * (1.0 + half / 1e4), market.bid + rules.tick)
+    toxicity = frame.features.vpin_percentile
+    quality = 1.0 if toxicity == toxicity and not market.conflated else 0.5
+    open_sides = [sign for sign in (1, -1) if _is_open(desk, sign, section)]
+    paired = len(open_sides) == 2
+    return [
+        _plan(desk, sign, (bid, ask), fee, adverse, quality, section, paired=paired)
+        for sign in open_sides
+    ]
+
+
+def _is_open(desk: MarketMakingDesk, sign: int, section: MarketMakingSettings) -> bool:
+    """Whether a side may be quoted: safe from the flow, and within the inventory's bound."""
+    safe = desk.flow_z * sign > -section.ofi_z
+    return safe and desk.clips * sign < section.inventory_clips - 1.0
+
+
+def fits(desk: MarketMakingDesk, sign: int, section: MarketMakingSettings) -> bool:
+    """Return whether one more quote keeps the bound: what is not yet gone may still fill."""
+    held = max(0.0, desk.clips * sign)
+    outstanding = sum([1 for one in desk.quotes if one.sign == sign])
+    return held + outstanding + 1.0 <= section.inventory_clips + 1e-9
+
+
+def _plan(
+    desk: MarketMakingDesk,
+    sign: int,
+    pair: tuple[float, float],
+    fee: float,
+    adverse: list[float],
+    quality: float,
+    section: MarketMakingSettings,
+    *,
+    paired: bool,
+) -> Plan:
+    """Plan one quote: a clip is a share of the usual size, and one alone no larger than in a pair.
+
+    The gate sizes a pair by both its sides, so a quote alone would come out twice as large.
+    """
+    price, other = pair if sign > 0 else pair[::-1]
+    loss = max(LEAST_LOSS_BP, LOSS_HALVES * desk.half * (section.inventory_clips - 1.0))
+    away = _STOP_MARGIN * loss
+    both = adverse[0] + adverse[1]
+    return Plan(
+        sign=sign,
+        style=OrderStyle.POST_ONLY,
+        limit=price,
+        scale=(1.0 if paired else 0.5) / section.inventory_clips,
+        ttl_ns=INTERVAL_NS,
+        stop=price * (1.0 - sign * away / 1e4),
+        targets=(other,),
+        time_stop_ns=int(INVENTORY_NEUTRAL_MM.time_stop_seconds) * SECOND_NS,
+        strength=max(0.0, 1.0 - abs(desk.flow_z) / PULL_Z),
+        quality=quality,
+        edge_bp=2.0 * desk.half - 2.0 * fee - both,
+        cost_bp=2.0 * fee + both,
+        reason=f"half {desk.half:.2f} bp, inventory {desk.clips:.2f}, flow {desk.flow_z:.2f}",
+    )
