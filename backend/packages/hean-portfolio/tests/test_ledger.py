@@ -234,9 +234,31 @@ def test_spot_fee_in_base_coin_leaves_dust() -> None:
     assert portfolio.ledger.venue_wallet == Decimal("1000") - Decimal("0.05") - Decimal("49.95")
     system.take(more, sold)
     assert list(portfolio.ledger.positions()) == []
-    assert portfolio.ledger.books[SPOT].dust == Decimal("0.0000005")
+    dust = (Decimal("0.0000005"), Decimal("0.025"))
+    assert portfolio.ledger.books[SPOT].dust == {"s1": dust}
     assert portfolio.equity.equity == Decimal("999.95")
     assert len(system.of(PositionClosed)) == 1
+
+
+def test_the_next_position_takes_in_the_dust_of_the_last() -> None:
+    """A strategy's PnL is that of one average-cost book over all its fills, to the last digit."""
+    system, portfolio = booted("1000")
+    prices = ("50000", "50100", "50300", "49900")
+    quantity, cost, realised = ZERO, ZERO, ZERO
+    for number, price in enumerate(prices):
+        bought, sold = Decimal("0.0009993"), Decimal("0.0009990") + number // 3 * Decimal("1E-6")
+        system.take(
+            fill_of("s1", Side.BUY, str(bought), price, number=2 * number, instrument=SPOT),
+            fill_of("s1", Side.SELL, str(sold), "50200", number=2 * number + 1, instrument=SPOT),
+        )
+        quantity, cost = quantity + bought, cost + bought * Decimal(price)
+        freed = (cost * sold / quantity).quantize(Decimal("1E-8"))
+        quantity, cost, realised = quantity - sold, cost - freed, realised + sold * 50200 - freed
+    book = portfolio.ledger.books[SPOT]
+    assert portfolio.ledger.totals()["s1"].realised == realised
+    assert book.dust == {"s1": (quantity, cost)}
+    assert book.cost == cost
+    assert len(system.of(PositionClosed)) == len(prices)
 
 
 def test_identity_of_the_wallet_holds_with_ugly_numbers() -> None:

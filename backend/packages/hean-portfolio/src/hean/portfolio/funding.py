@@ -61,9 +61,8 @@ def charge(
                 mark=mark,
             )
         )
-    held = book.quantity - book.dust
     book.stamps.append(
-        Stamp(stamp=stamp, rate=rate, mark=mark, attributed=attributed, quantity=held)
+        Stamp(stamp=stamp, rate=rate, mark=mark, attributed=attributed, quantity=book.quantity)
     )
     del book.stamps[:-_STAMPS_KEPT]
     book.last_stamp = max(book.last_stamp, stamp)

@@ -128,7 +128,8 @@ class Stamp(msgspec.Struct, kw_only=True, gc=False):
 class InstrumentBook(msgspec.Struct, kw_only=True):
     """Everything held on one instrument: virtual positions, their net as the venue keeps it, dust.
 
-    `cost` is the sum of the virtual costs, dust included, `quantity` the net quantity.
+    `cost` is the sum of the virtual costs, dust included, `quantity` the net quantity. `dust` is
+    what less than a lot each strategy has left and what it cost; its next position takes it in.
     """
 
     instrument: str
@@ -140,8 +141,7 @@ class InstrumentBook(msgspec.Struct, kw_only=True):
     cost: Decimal = ZERO
     net_cost: Decimal = ZERO
     net_realised: Decimal = ZERO
-    dust: Decimal = ZERO
-    dust_cost: Decimal = ZERO
+    dust: dict[str, tuple[Decimal, Decimal]] = {}
     stamps: list[Stamp] = []
     last_stamp: int = 0
     mark_price: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from hean.core.events import (
     Event,
@@ -23,6 +24,8 @@ from hean.portfolio.positions import (
     cost_of_part,
     share_of,
 )
+
+_NO_DUST: Final = (ZERO, ZERO)
 
 
 def risk_of_fill(order: OrderRequest | None, event: OrderFilled) -> Decimal:
@@ -68,8 +71,14 @@ def open_position(
     now: int,
 ) -> PositionOpened:
     """Open a virtual position and return its event."""
-    price = event.price
+    price = average = event.price
     cost = signed * price
+    quantity, whole_cost = signed, cost
+    dust, dust_cost = book.dust.get(strategy, _NO_DUST)
+    if dust and (dust > 0) is (signed > 0):
+        del book.dust[strategy]
+        quantity, whole_cost = signed + dust, cost + dust_cost
+        average = MONEY.divide(whole_cost, quantity)
     risk = risk_of_fill(order, event)
     signal, group, stop = "", "", None
     if order is not None:
@@ -77,9 +86,9 @@ def open_position(
     position = VirtualPosition(
         strategy=strategy,
         instrument=book.instrument,
-        quantity=signed,
-        cost=cost,
-        entry_price=price,
+        quantity=quantity,
+        cost=whole_cost,
+        entry_price=average,
         risk=risk,
         total_risk=risk,
         opened_at=event.ts_event,
@@ -102,8 +111,8 @@ def open_position(
         causation_id=fill_id,
         strategy=strategy,
         instrument=book.instrument,
-        quantity=signed,
-        entry_price=price,
+        quantity=quantity,
+        entry_price=average,
         risk=risk,
         stop=stop,
         client_order_id=event.client_order_id,
@@ -201,8 +210,8 @@ def reduce_by(
     book.cost -= freed
     if not left or (book.is_spot and left < book.lot_step):
         if left:
-            book.dust += left if position.quantity > 0 else -left
-            book.dust_cost += position.cost - freed
+            kept = left if position.quantity > 0 else -left
+            book.dust[position.strategy] = (kept, position.cost - freed)
         del book.positions[position.strategy]
         return realised, _closed(position, event, fill_id, exit_reason, now)
     position.cost -= freed
