@@ -180,7 +180,7 @@ def test_a_series_that_cannot_be_trusted(
     change: Callable[[dict[str, list[float]]], None],
     words: tuple[str, ...],
 ) -> None:
-    """A wrong column, NaN, time going backwards or a price below zero: the file is named, exit 3."""
+    """Wrong column, NaN, time going backwards, a price below zero: the file is named, exit 3."""
     name = _spoil(copy, change)
     code, _, err = command("backtest", copy, "--out", "run")
     told = [line for line in err.splitlines() if not line.startswith(("note:", "not running"))]

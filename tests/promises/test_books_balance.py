@@ -51,7 +51,7 @@ def _realised(rows: list[dict[str, Any]], *, on_grid: bool) -> dict[str, Decimal
 
 
 def test_realised_agrees_to_the_last_digit(run: FinishedRun) -> None:
-    """From `fills.parquet` alone, partial closes rounded to 1e-8, each strategy's result follows."""
+    """From `fills.parquet` alone, partial closes on the 1e-8 grid, each result follows."""
     found = _realised(run.rows("fills"), on_grid=True)
     assert run.summary["fills"] > 0
     for name, row in run.summary["strategies"].items():
