@@ -20,8 +20,6 @@ DEPTHS_BP = (0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
 """Distances at which it is counted how often trades come through."""
 WINDOW_SECONDS = 1800
 _KEPT = 0.5
-_NEAR_NS = 10 * SECOND_NS
-_FAR_NS = 60 * SECOND_NS
 _FILLS_HALF_LIFE = 20.0
 
 
@@ -125,17 +123,18 @@ def half_spread_bp(
 
 
 class Fill(msgspec.Struct):
-    """An own maker fill whose markouts are still to come."""
+    """An own maker fill and how many of its markouts are known."""
 
     at: int
     sign: int
     price: float
-    is_near_known: bool = False
+    marked: int = 0
 
 
 class Markouts(msgspec.Struct, kw_only=True):
-    """What own maker fills gained 10 s and 60 s later, by side, weighted towards the newest."""
+    """What own maker fills gained after each horizon, by side, weighted towards the newest."""
 
+    horizons_ns: tuple[int, ...] = (10 * SECOND_NS, 60 * SECOND_NS)
     waiting: list[Fill] = msgspec.field(default_factory=lambda: list[Fill]())
     bought: Average = msgspec.field(default_factory=lambda: Average(half_life=_FILLS_HALF_LIFE))
     sold: Average = msgspec.field(default_factory=lambda: Average(half_life=_FILLS_HALF_LIFE))
@@ -148,13 +147,13 @@ class Markouts(msgspec.Struct, kw_only=True):
         """Mark the fills that are old enough."""
         if not self.waiting:
             return
+        horizons = self.horizons_ns
         for one in self.waiting:
-            age = now - one.at
-            if (age >= _NEAR_NS and not one.is_near_known) or age >= _FAR_NS:
+            while one.marked < len(horizons) and now - one.at >= horizons[one.marked]:
                 side = self.bought if one.sign > 0 else self.sold
                 side.push(markout_bp(one.sign, one.price, mid))
-                one.is_near_known = True
-        self.waiting = [one for one in self.waiting if now - one.at < _FAR_NS]
+                one.marked += 1
+        self.waiting = [one for one in self.waiting if one.marked < len(horizons)]
 
     def adverse_bp(self, sign: int, assumed: float) -> float:
         """Return the adverse selection of a side, never below 0; `assumed` until measured."""

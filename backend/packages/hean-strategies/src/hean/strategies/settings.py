@@ -12,6 +12,7 @@ from hean.strategies.hf_scalping import ScalpingSettings
 from hean.strategies.impulse_engine import ImpulseSettings
 from hean.strategies.market_making_desk import MarketMakingSettings
 from hean.strategies.momentum_trader import MomentumSettings
+from hean.strategies.rebate_farmer import RebateSettings
 from hean.strategies.sentiment_strategy import SentimentSettings
 
 
@@ -22,6 +23,8 @@ class StrategiesSettings(Section):
     """HFScalping."""
     inventory_neutral_mm: MarketMakingSettings = MarketMakingSettings()
     """InventoryNeutralMM."""
+    rebate_farmer: RebateSettings = RebateSettings()
+    """RebateFarmer."""
     impulse_engine: ImpulseSettings = ImpulseSettings()
     """ImpulseEngine."""
     momentum_trader: MomentumSettings = MomentumSettings()
