@@ -28,6 +28,13 @@ class Lost:
         self.submit(venue, request)
 
 
+def _through(lost: Lost) -> Callable[[PaperVenue, OrderRequest], None]:
+    def submit(venue: PaperVenue, request: OrderRequest) -> None:
+        lost(venue, request)
+
+    return submit
+
+
 class Log:
     """Notes, at each event of interest, whether the lost order still holds its slot."""
 
@@ -59,7 +66,7 @@ def found(
     lost = Lost(PaperVenue.submit)
     logs: list[Log] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PaperVenue, "submit", lambda venue, request: lost(venue, request))
+        patch.setattr(PaperVenue, "submit", _through(lost))
         session = open_dataset(
             bars,
             tmp_path_factory.mktemp("unknown"),

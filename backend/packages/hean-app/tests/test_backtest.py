@@ -9,13 +9,53 @@ from hean.app.testing import FinishedRun
 from hean.config import load
 from hean.core.errors import DataError, SettingsError
 
-KEYS = """run_id versions settings_sha256 dataset seed started ended events_in wall_seconds
-events_per_second peak_rss_mb signals order_requests withdrawals rejections evaluations_refused
-orders fills wallet_start wallet_end realised_pnl fees funding unrealised_pnl equity_end
-max_drawdown books_balance strategies slots budgets dlq forced_closes decisions_sha256
-journal_sha256""".split()
-FILES = """summary.json orders.parquet fills.parquet funding.parquet decisions.parquet
-equity.parquet allocations.parquet journal.db report.html""".split()
+KEYS = [
+    "run_id",
+    "versions",
+    "settings_sha256",
+    "dataset",
+    "seed",
+    "started",
+    "ended",
+    "events_in",
+    "wall_seconds",
+    "events_per_second",
+    "peak_rss_mb",
+    "signals",
+    "order_requests",
+    "withdrawals",
+    "rejections",
+    "evaluations_refused",
+    "orders",
+    "fills",
+    "wallet_start",
+    "wallet_end",
+    "realised_pnl",
+    "fees",
+    "funding",
+    "unrealised_pnl",
+    "equity_end",
+    "max_drawdown",
+    "books_balance",
+    "strategies",
+    "slots",
+    "budgets",
+    "dlq",
+    "forced_closes",
+    "decisions_sha256",
+    "journal_sha256",
+]
+FILES = [
+    "summary.json",
+    "orders.parquet",
+    "fills.parquet",
+    "funding.parquet",
+    "decisions.parquet",
+    "equity.parquet",
+    "allocations.parquet",
+    "journal.db",
+    "report.html",
+]
 
 
 def test_a_run_directory_is_whole(

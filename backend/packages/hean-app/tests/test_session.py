@@ -54,7 +54,7 @@ def test_facts_bring_the_settings_back(bars: Path, tmp_path: Path) -> None:
 def test_another_identity_is_refused(bars: Path, tmp_path: Path) -> None:
     """A journal of another seed is refused before anything is written to it."""
     open_dataset(bars, tmp_path, settings_with()).journal.close()
-    with pytest.raises(StateError, match="seed '0'.*'5'"):
+    with pytest.raises(StateError, match=r"seed '0'.*'5'"):
         open_dataset(bars, tmp_path, settings_with(RANDOM_SEED="5"))
 
 

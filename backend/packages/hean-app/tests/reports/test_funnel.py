@@ -1,0 +1,24 @@
+from hean.app.reports.funnel import Funnel
+from hean.app.testing import FinishedRun
+from hean.core.journal import SqliteJournal
+
+
+def test_a_restart_forgets_nothing(backtested: FinishedRun) -> None:
+    """The funnel of a run's last snapshot has its counts, its budgets and its last decisions."""
+    journal = SqliteJournal(backtested.directory / "journal.db")
+    found = journal.snapshot()
+    journal.close()
+    assert found is not None
+    funnel = Funnel()
+    funnel.restore(found.states["funnel"])
+    assert funnel.snapshot() == found.states["funnel"]
+    assert funnel.envelope is not None
+    assert funnel.equity is not None
+    signals = 0
+    for counts in funnel.strategies.values():
+        signals += counts.signals
+    assert signals == backtested.summary["signals"]
+    assert funnel.decisions
+    budgets = {one.strategy: str(one.budget) for one in funnel.envelope.strategies}
+    for name, row in backtested.summary["strategies"].items():
+        assert float(row["budget_end"]) == float(budgets.get(name, "0"))
