@@ -20,7 +20,7 @@ from hean.core.events import (
     VenueOrder,
     VenueSnapshot,
 )
-from hean.core.ids import protective_order_id, request_order_id
+from hean.core.ids import protective_order_id, sliced_request
 from hean.core.testing import (
     BTC,
     ETH,
@@ -270,13 +270,48 @@ def test_a_leg_follows_the_fills_of_another_in_proportion() -> None:
     system.take(maker, leg)
     assert len(venue.told) == 1
     system.take(filled(maker, quantity="0.04"))
-    assert venue.told[-1] == ("submit", leg.client_order_id, "1.2")
+    first = msgspec.structs.replace(leg, client_order_id=venue.told[-1][1], quantity=D("1.2"))
+    system.take(filled(first))
     system.take(filled(maker, quantity="0.06", before="0.04", fill="b"))
     sent = [one for one in venue.told if one[0] == "submit"][1:]
     assert [D(one[2]) for one in sent] == [D("1.2"), D("1.8")]
-    assert sent[1][1] != leg.client_order_id
-    assert {request_order_id(one[1]) for one in sent} == {leg.client_order_id}
+    assert len({leg.client_order_id, *(one[1] for one in sent)}) == 3
+    assert {sliced_request(one[1]) for one in sent} == {leg.client_order_id}
+    assert system.of(OrderCancelled) == []
+    second = msgspec.structs.replace(leg, client_order_id=sent[1][1], quantity=D("1.8"))
+    system.take(filled(second, quantity="1.5", fill="c"), cancelled(second, filled="1.5"))
+    end = system.recorder.last(OrderCancelled)
+    assert (end.client_order_id, end.filled) == (leg.client_order_id, D("2.7"))
     assert not execution.legs
+
+
+def test_a_leg_released_at_once_goes_under_its_own_id() -> None:
+    """A request that needs no slices is one order, ended by its own reports."""
+    system, execution, venue = build()
+    maker = order_request(style=REST, quantity="0.1")
+    leg = hedge(maker)
+    system.take(maker, leg, filled(maker))
+    assert venue.told[-1] == ("submit", leg.client_order_id, "3")
+    assert not execution.legs
+    assert leg.client_order_id in execution.orders
+
+
+def test_cancelling_a_leg_cancels_its_slices_at_work() -> None:
+    """What was sent of a leg is cancelled with it, and the request ends with the last of them."""
+    system, _, venue = build()
+    maker = order_request(style=REST, quantity="0.1")
+    leg = hedge(maker)
+    system.take(maker, leg, filled(maker, quantity="0.04"))
+    part = msgspec.structs.replace(leg, client_order_id=venue.told[-1][1], quantity=D("1.2"))
+    pull = SignalWithdrawn(
+        ts_event=START, ts_init=START, signal_id="s", strategy="alpha", instrument=ETH,
+        side=Side.BUY, intent=Intent.CLOSE, cancels=(leg.client_order_id,),
+    )
+    system.take(pull)
+    assert venue.told[-1] == ("cancel", part.client_order_id, "")
+    assert system.of(OrderCancelled) == []
+    system.take(cancelled(part))
+    assert system.recorder.last(OrderCancelled).client_order_id == leg.client_order_id
 
 
 def test_a_leg_whose_order_ends_unfilled_ends_too() -> None:

@@ -4,11 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hean.core.ids import (
+    MAX_SLICES,
     client_order_id,
     digest_of,
     minted_order_id,
     protective_order_id,
     signal_id,
+    slice_order_id,
+    sliced_request,
 )
 
 
@@ -24,7 +27,17 @@ def test_client_order_ids_fit_the_venue(strategy: str, where: str, ts: int, numb
     order = client_order_id(signal_id(strategy, where, ts, number))
     minted = minted_order_id(strategy, where, strategy, number)
     assert len(order) == len(minted) == 33
-    assert len(protective_order_id(order)) <= 36
+    assert len(protective_order_id(slice_order_id(order, number % MAX_SLICES))) <= 36
+
+
+@given(st.integers(0, 10**9), st.integers(0, MAX_SLICES - 1))
+def test_a_slice_names_its_request_and_nothing_else_does(number: int, part: int) -> None:
+    """Only a slice's own id, not a request's or a stop's, leads back to a request."""
+    order = client_order_id(signal_id("a", "b", 0, number))
+    assert sliced_request(slice_order_id(order, part)) == order
+    assert sliced_request(order) == ""
+    assert sliced_request(protective_order_id(order)) == ""
+    assert sliced_request(protective_order_id(slice_order_id(order, part))) == ""
 
 
 @given(st.integers(0, 1000), st.integers(0, 1000))

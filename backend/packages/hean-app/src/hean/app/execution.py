@@ -1,8 +1,9 @@
 """Orders at work: what was sent, what is held back, and the protective stops that rest.
 
 A request is sent once. A leg with a `release_order` waits for that order's fills and follows them
-in proportion, in slices of at least the smallest order (`ids.slice_order_id`; the first slice has
-the request's own id); what its leg did not fill is dropped. A closing order that takes waits until
+in proportion: whole under its own id, or in slices of at least the smallest order, each under an
+id of its own (`ids.slice_order_id`); then the request ends, as cancelled with what they filled, when
+no slice works or is to come. A closing order that takes waits until
 the stops in its way are gone or lowered, so that one position is never closed twice; a passive one
 (POST_ONLY) leaves them resting and they are lowered by its fills.
 """
@@ -43,7 +44,7 @@ from hean.core.events import (
     TimerFired,
     VenueSnapshot,
 )
-from hean.core.ids import MAX_SLICES, slice_order_id
+from hean.core.ids import MAX_SLICES, slice_order_id, sliced_request
 from hean.core.instruments import ZERO, Instrument
 from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
@@ -147,6 +148,9 @@ class Execution:
         leg = self.legs.get(order_id)
         if leg is not None:
             self._drop_leg(order_id, leg, "cancelled before its leg filled")
+            for one in tuple(self.orders) if leg.working else ():
+                if sliced_request(one) == order_id:
+                    self._cancel(one)
         close = self.closes.get(order_id)
         if close is not None:
             self._drop(close.request, "cancelled before it was sent")
@@ -179,6 +183,9 @@ class Execution:
         self._end(event.client_order_id)
 
     def _on_ended(self, event: OrderCancelled | OrderExpired) -> None:
+        order = self.orders.get(event.client_order_id)
+        if order is not None:
+            order.filled = max(order.filled, event.filled)
         self._end(event.client_order_id)
 
     def _on_filled(self, event: OrderFilled) -> None:
@@ -224,6 +231,12 @@ class Execution:
         if order.request.ttl_ns:
             self._agenda.cancel(self.name, order_id)
         del self.orders[order_id]
+        leg = self.legs.get(sliced_request(order_id)) if self.legs else None
+        if leg is not None:
+            leg.filled += order.filled
+            leg.working -= 1
+            if leg.over and not leg.working:
+                self._end_leg(leg)
 
     # Legs ---------------------------------------------------------------------------------------
 
@@ -231,10 +244,15 @@ class Execution:
         """Send of each waiting leg what its parent's fills release and was not sent yet."""
         parent_id = parent.request.client_order_id
         for order_id, leg in tuple(self.legs.items()):
-            if leg.request.release_order != parent_id:
+            if leg.request.release_order != parent_id or leg.over:
                 continue
             instrument = self._instruments[leg.request.instrument]
             part = released_part(leg, parent.request.quantity, filled, instrument)
+            if part == leg.request.quantity:
+                self._agenda.cancel(self.name, _LEG + order_id)
+                del self.legs[order_id]
+                self._send(msgspec.structs.replace(leg.request, release_order=""))
+                continue
             if part > 0 and (ended or leg.slices < MAX_SLICES - 1):
                 self._send_slice(leg, part)
             if ended or leg.released >= leg.request.quantity:
@@ -248,13 +266,22 @@ class Execution:
         self._send(part)
         leg.released += quantity
         leg.slices += 1
+        leg.working += 1
 
     def _drop_leg(self, order_id: str, leg: HeldLeg, reason: str) -> None:
-        """Forget a waiting leg; nothing of it was sent: it ends here, else its slices end it."""
+        """Send no more of a leg; it ends here, or with the last slice that works."""
         self._agenda.cancel(self.name, _LEG + order_id)
+        leg.over = True
         if not leg.slices:
             self._drop(leg.request, reason)
-        del self.legs[order_id]
+            del self.legs[order_id]
+        elif not leg.working:
+            self._end_leg(leg)
+
+    def _end_leg(self, leg: HeldLeg) -> None:
+        reason = f"sent in {leg.slices} orders"
+        self._bus.publish(gone(leg.request, self._agenda.now, reason, leg.filled))
+        del self.legs[leg.request.client_order_id]
 
     # Protective stops ---------------------------------------------------------------------------
 

@@ -31,11 +31,18 @@ class WorkOrder(msgspec.Struct):
 
 
 class HeldLeg(msgspec.Struct):
-    """A leg that follows the fills of another order; `released` is what was sent of it."""
+    """A leg that follows the fills of another order; `released` is what was sent of it.
+
+    Of its `slices` so many are still `working`; `filled` is what the ended ones filled. An `over`
+    leg sends no more and ends with its last slice.
+    """
 
     request: OrderRequest
     released: Decimal = ZERO
     slices: int = 0
+    working: int = 0
+    filled: Decimal = ZERO
+    over: bool = False
 
 
 class HeldClose(msgspec.Struct):
@@ -75,6 +82,7 @@ def submitted(request: OrderRequest, now: int) -> OrderSubmitted:
         client_order_id=request.client_order_id,
         strategy=request.strategy,
         instrument=request.instrument,
+        quantity=request.quantity,
     )
 
 

@@ -37,20 +37,20 @@ def protective_order_id(parent: str) -> str:
 
 _REQUEST_LENGTH = 33
 _SLICE_LETTERS = "ghijklmnopqrstuvwxyz"
-MAX_SLICES = len(_SLICE_LETTERS) + 1
-"""How many orders one request may be sent in: the first under its own id."""
+MAX_SLICES = len(_SLICE_LETTERS)
+"""How many orders one request may be sent in, each under an id of its own."""
 
 
 def slice_order_id(request: str, number: int) -> str:
-    """Return the client order id of slice `number` of a request; slice 0 has the request's own.
+    """Return the client order id of slice `number`, from 0, of a request sent in parts.
 
     One letter beyond hex is appended, so that a slice's protective stop still has 36 characters.
+    A slice's end is not its request's: execution tells that with an `OrderCancelled` of its own.
     """
-    return request if number == 0 else request + _SLICE_LETTERS[number - 1]
+    return request + _SLICE_LETTERS[number]
 
 
-def request_order_id(client_order_id: str) -> str:
-    """Return the client order id of the request a slice or a protective stop belongs to."""
-    found = client_order_id.removesuffix(PROTECTIVE_SUFFIX)
-    is_slice = len(found) == _REQUEST_LENGTH + 1 and found[-1] in _SLICE_LETTERS
-    return found[:-1] if is_slice else found
+def sliced_request(client_order_id: str) -> str:
+    """Return the client order id of the request an order is a slice of, or "" if it is none."""
+    is_slice = len(client_order_id) == _REQUEST_LENGTH + 1 and client_order_id[-1] in _SLICE_LETTERS
+    return client_order_id[:-1] if is_slice else ""

@@ -29,6 +29,7 @@ from hean.core.events.venue import (
     OrderSubmitted,
     OrderUnknown,
 )
+from hean.core.ids import sliced_request
 from hean.core.instruments import ZERO
 from hean.core.slot_policy import PolicyState, SlotPolicy
 from hean.core.slots import (
@@ -263,10 +264,22 @@ class InFlightTracker:
 
     def _on_submitted(self, event: OrderSubmitted) -> None:
         found = self._find(event)
-        if found is not None and found[1].deadline == NEVER and not found[1].accepted:
-            with self._lock:
+        with self._lock:
+            if found is None:
+                self._expect_slice(event)
+            elif found[1].deadline == NEVER and not found[1].accepted:
                 found[1].deadline = self._agenda.now + self._ttl
                 self._arm(self._agenda.now)
+
+    def _expect_slice(self, event: OrderSubmitted) -> None:
+        """Follow a slice of a known request as an entry of its own."""
+        slot = self._slots.get((event.strategy, event.instrument))
+        request = None if slot is None else slot.orders.get(sliced_request(event.client_order_id))
+        if slot is None or request is None:
+            return
+        request.sliced = request.accepted = True
+        slot.orders[event.client_order_id] = Entry(self._agenda.now + self._ttl)
+        self._arm(self._agenda.now)
 
     def _on_accepted(self, event: OrderAccepted) -> None:
         found = self._find(event)
@@ -297,7 +310,7 @@ class InFlightTracker:
         with self._lock:
             order.ended = True
             order.unknown, order.deadline = False, NEVER
-            if not isinstance(event, OrderRejected):
+            if not isinstance(event, OrderRejected) and not order.sliced:
                 order.total = max(order.total, event.filled)
             self._start_waiting_legs(event.client_order_id)
             if order.is_done:

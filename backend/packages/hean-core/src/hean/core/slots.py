@@ -59,7 +59,10 @@ class SlotStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct):
-    """An entry at the venue. It is done once it ended and the books took over all it filled."""
+    """An entry at the venue. It is done once it ended and the books took over all it filled.
+
+    A `sliced` one fills through its slices, which are entries of their own.
+    """
 
     deadline: int
     release_order: str = ""
@@ -69,6 +72,7 @@ class Entry(msgspec.Struct):
     filled: Decimal = ZERO
     total: Decimal = ZERO
     handed: Decimal = ZERO
+    sliced: bool = False
 
     @property
     def is_done(self) -> bool:

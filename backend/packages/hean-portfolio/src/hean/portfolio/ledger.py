@@ -30,6 +30,7 @@ from hean.core.events import (
     Side,
     Signal,
 )
+from hean.core.ids import sliced_request
 from hean.core.instruments import ZERO, decimal_of
 from hean.core.market_view import MarketView
 from hean.core.snapshot import pack, unpack
@@ -269,7 +270,7 @@ class Ledger:
     ) -> None:
         accounts, now = self.accounts, self._agenda.now
         tally = book.tallies.get(strategy) or book.tally(strategy)
-        order = self.orders.get(event.client_order_id) or self._ended.get(event.client_order_id)
+        order = self._order(event.client_order_id)
         late = ZERO
         if event.ts_event <= book.last_stamp:
             late = charge_late(
@@ -293,6 +294,12 @@ class Ledger:
             else:
                 realised = self._reduce(book, position, event, order, signed, fee, fill_id)
         accounts.trade(tally, realised, fee, book.net_fill(signed, event.price))
+
+    def _order(self, client_order_id: str) -> OrderRequest | None:
+        """Return the request an order is, or is a slice of, also after its end."""
+        order = self.orders.get(client_order_id) or self._ended.get(client_order_id)
+        request = "" if order is not None else sliced_request(client_order_id)
+        return self._order(request) if request else order
 
     def _open(
         self,

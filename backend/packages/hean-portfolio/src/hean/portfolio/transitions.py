@@ -32,8 +32,6 @@ def risk_of_fill(order: OrderRequest | None, event: OrderFilled) -> Decimal:
     """Return the share of the order's R that this fill carries; a fee in base coin takes none."""
     if order is None:
         return ZERO
-    if not event.remaining and event.filled == event.quantity:
-        return order.risk
     return share_of(order.risk, event.quantity + event.base_fee, order.quantity)
 
 

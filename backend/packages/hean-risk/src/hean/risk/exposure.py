@@ -25,6 +25,7 @@ from hean.core.events.venue import (
     OrderRejected,
     OrderUnknown,
 )
+from hean.core.ids import sliced_request
 from hean.core.instruments import MONEY, ZERO, decimal_of
 from hean.core.market_view import MarketView
 from hean.core.snapshot import pack, unpack
@@ -58,7 +59,10 @@ class Holding(msgspec.Struct):
 
 
 class WorkingOrder(msgspec.Struct):
-    """An order that may still fill; `at_risk` is its share of R that has not filled yet."""
+    """An order that may still fill; `at_risk` is its share of R that has not filled yet.
+
+    `slices` has, by id, what each order that a request was sent in has filled.
+    """
 
     client_order_id: str
     strategy: str
@@ -79,6 +83,7 @@ class WorkingOrder(msgspec.Struct):
     notional: Decimal = ZERO
     at_risk: Decimal = ZERO
     weight: Decimal = _ONE
+    slices: dict[str, Decimal] = {}
 
 
 class Tally(msgspec.Struct):
@@ -247,29 +252,35 @@ class Exposure:
         self._withdraw(event.client_order_id)
 
     def _on_unknown(self, event: OrderUnknown) -> None:
-        order = self.orders.get(event.client_order_id)
+        order = self.orders.get(event.client_order_id) or self._sliced(event)
         if order is not None:
             order.is_unknown = True
             self.version += 1
 
     def _on_filled(self, event: OrderFilled) -> None:
-        order = self.orders.get(event.client_order_id)
+        order, remaining = self.orders.get(event.client_order_id), event.remaining
         if order is None:
-            return
+            order = self._sliced(event)
+            if order is None:
+                return
+            remaining = _left_of(order, event)
         if order.is_entry:
             self._filled[event.strategy, event.instrument] = (order.stop, order.group)
-        if event.remaining <= 0:
-            self._withdraw(event.client_order_id)
+        if remaining <= 0:
+            self._withdraw(order.client_order_id)
             return
-        if event.remaining >= order.remaining:
+        if remaining >= order.remaining:
             return
         self._count_order(order, -1)
-        order.remaining = event.remaining
+        order.remaining = remaining
         if order.is_entry:
             share = MONEY.divide(order.remaining, order.quantity)
             order.at_risk = MONEY.multiply(order.risk, share)
             order.notional = MONEY.multiply(order.remaining, order.price)
         self._count_order(order, 1)
+
+    def _sliced(self, event: OrderFilled | OrderUnknown) -> WorkingOrder | None:
+        return self.orders.get(sliced_request(event.client_order_id))
 
     def _withdraw(self, client_order_id: str) -> None:
         order = self.orders.pop(client_order_id, None)
@@ -427,3 +438,13 @@ class Exposure:
         self.by_strategy, self.by_instrument = found.by_strategy, found.by_instrument
         self.open_risk, self.gross, self.entries = found.open_risk, found.gross, found.entries
         self.version, self.held_version = found.version, found.held_version
+
+
+def _left_of(order: WorkingOrder, event: OrderFilled) -> Decimal:
+    """Note what a slice has filled; return what of its whole request has not."""
+    before = order.slices.get(event.client_order_id, ZERO)
+    order.slices[event.client_order_id] = max(before, event.filled)
+    left = order.quantity
+    for filled in order.slices.values():
+        left -= filled
+    return left

@@ -10,6 +10,7 @@ import msgspec
 
 from hean.core.events.decision import OrderRequest
 from hean.core.events.venue import OrderCancelled, OrderExpired, OrderFilled, OrderRejected
+from hean.core.ids import sliced_request
 from hean.core.instruments import MONEY, ZERO
 
 UNHEDGED_NS: Final = 2_000_000_000
@@ -18,13 +19,24 @@ MOST_DIFFERENCE: Final = Decimal("0.1")
 
 
 class Leg(msgspec.Struct):
-    """One order of a group and what of it filled."""
+    """One order of a group and what of it filled, `slices` by the orders it was sent in."""
 
     client_order_id: str
     instrument: str
     quantity: Decimal
     filled: Decimal = ZERO
     is_done: bool = False
+    slices: dict[str, Decimal] = {}
+
+    def note(self, client_order_id: str, filled: Decimal) -> None:
+        """Take what an order of this leg has filled so far."""
+        if client_order_id != self.client_order_id:
+            self.slices[client_order_id] = max(filled, self.slices.get(client_order_id, ZERO))
+            filled = ZERO
+            for one in self.slices.values():
+                filled += one
+        self.filled = max(self.filled, filled)
+        self.is_done = self.is_done or self.filled >= self.quantity
 
 
 class Group(msgspec.Struct):
@@ -75,9 +87,7 @@ class GroupWatch:
         """Count a fill; return the group it belongs to."""
         group = self._of(event.client_order_id)
         if group is not None:
-            leg = _leg(group, event.client_order_id)
-            leg.filled = max(leg.filled, event.filled)
-            leg.is_done = leg.is_done or event.remaining <= ZERO
+            _leg(group, event.client_order_id).note(event.client_order_id, event.filled)
         return group
 
     def on_ended(self, event: OrderRejected | OrderCancelled | OrderExpired) -> Group | None:
@@ -85,9 +95,9 @@ class GroupWatch:
         group = self._of(event.client_order_id)
         if group is not None:
             leg = _leg(group, event.client_order_id)
-            leg.is_done = True
             if not isinstance(event, OrderRejected):
-                leg.filled = max(leg.filled, event.filled)
+                leg.note(event.client_order_id, event.filled)
+            leg.is_done = leg.is_done or leg.client_order_id == event.client_order_id
         return group
 
     def forget(self, group: Group) -> None:
@@ -97,7 +107,8 @@ class GroupWatch:
             self._by_order.pop(leg.client_order_id, None)
 
     def _of(self, client_order_id: str) -> Group | None:
-        name = self._by_order.get(client_order_id)
+        orders = self._by_order
+        name = orders.get(client_order_id) or orders.get(sliced_request(client_order_id))
         return None if name is None else self.groups.get(name)
 
     def snapshot(self) -> bytes:
@@ -115,4 +126,5 @@ class GroupWatch:
 
 
 def _leg(group: Group, client_order_id: str) -> Leg:
-    return next(leg for leg in group.legs if leg.client_order_id == client_order_id)
+    own = (client_order_id, sliced_request(client_order_id))
+    return next(leg for leg in group.legs if leg.client_order_id in own)

@@ -25,6 +25,7 @@ from hean.core.events import (
     OrderFilled,
     OrderRejected,
     OrderRequest,
+    OrderSubmitted,
     PositionChange,
     PositionChanged,
     RefusedBy,
@@ -32,8 +33,11 @@ from hean.core.events import (
     SignalRejected,
     SignalWithdrawn,
 )
+from hean.core.ids import sliced_request
 
 Row = dict[str, Any]
+
+_SLICED: Final = "sliced"
 
 # pyarrow ships no types: one Any here instead of one unknown a line
 pa: Any = import_module("pyarrow")
@@ -316,6 +320,8 @@ class _Orders:
     def take(self, event: Event) -> None:
         if isinstance(event, OrderRequest):
             self._open[event.client_order_id] = order_row(event)
+        elif isinstance(event, OrderSubmitted):
+            self._submitted(event)
         elif isinstance(event, OrderAccepted):
             self._accepted(event)
         elif isinstance(event, OrderFilled):
@@ -326,6 +332,16 @@ class _Orders:
             self._end(event.client_order_id, "cancelled", event.reason, event.ts_init)
         elif isinstance(event, OrderExpired):
             self._end(event.client_order_id, "expired", event.reason, event.ts_init)
+
+    def _submitted(self, event: OrderSubmitted) -> None:
+        """Give a slice a row of its own; what it fills counts there, not with its request."""
+        request = self._open.get(sliced_request(event.client_order_id))
+        if request is not None:
+            request["status"] = _SLICED
+            own = {"order_id": event.client_order_id, "qty": str(event.quantity), "risk": ""}
+            self._open[event.client_order_id] = {
+                **request, **own, "ts_ns": event.ts_init, "status": "requested"
+            }
 
     def _accepted(self, event: OrderAccepted) -> None:
         row = self._open.get(event.client_order_id)
@@ -359,7 +375,9 @@ class _Orders:
     def _end(self, order: str, status: str, reason: str, ts_ns: int) -> None:
         row = self._open.pop(order, None)
         if row is not None:
-            row["status"], row["reason"], row["ended_ns"] = status, reason, ts_ns
+            row["reason"], row["ended_ns"] = reason, ts_ns
+            if row["status"] != _SLICED:
+                row["status"] = status
             self._write(row)
 
     def close(self) -> None:

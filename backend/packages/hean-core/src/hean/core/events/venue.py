@@ -11,6 +11,7 @@ import msgspec
 from hean.core.events.base import Event
 from hean.core.events.market import Side
 from hean.core.events.strategy import OrderStyle
+from hean.core.instruments import ZERO
 
 
 class Liquidity(StrEnum):
@@ -37,6 +38,7 @@ class OrderSubmitted(Event, frozen=True, kw_only=True):
     client_order_id: str
     strategy: str
     instrument: str
+    quantity: Decimal = ZERO
 
 
 class OrderAccepted(Event, frozen=True, kw_only=True):
