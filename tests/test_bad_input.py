@@ -5,13 +5,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from hean.app.lock import StateLock
 from hean.app.settings import AppSettings
-from hean.app.testing import FinishedRun
+from hean.app.testing import FinishedRun, read_columns, write_columns
 from hean.config import settings_lines
 
 BRIEFLY = ("--plain", "--duration", "1s", "--speed", "max")
@@ -141,9 +139,9 @@ def test_an_unknown_instrument(command: Command, copy: Path) -> None:
 
 def _spoil(copy: Path, change: Callable[[dict[str, list[float]]], None]) -> str:
     (path,) = copy.parent.glob("bars-BTCUSDT-PERP*")
-    columns = pq.read_table(path).to_pydict()
+    columns = read_columns(path)
     change(columns)
-    pq.write_table(pa.table(columns), path)
+    write_columns(path, columns)
     return path.name
 
 

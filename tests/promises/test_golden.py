@@ -45,7 +45,7 @@ def test_the_digest_is_the_golden_one(
     assert isinstance(signals, int)
     assert signals > 0
     told = {"decisions_sha256": summary["decisions_sha256"], "signals": signals}
-    golden = json.loads(GOLDEN.read_text()) if GOLDEN.is_file() else {}
+    golden: dict[str, object] = json.loads(GOLDEN.read_text()) if GOLDEN.is_file() else {}
     if os.environ.get("RENEW_GOLDEN"):
         GOLDEN.write_text(json.dumps({**golden, name: told}, indent=2, sort_keys=True) + "\n")
         return

@@ -129,6 +129,16 @@ def _series(
     return ["", "[[series]]", f'kind = "{kind}"', owner, *more, f'path = "{file}"']
 
 
+def read_columns(path: Path) -> dict[str, list[Any]]:
+    """Return the columns of a series' parquet file, to be changed and written back."""
+    return pq.read_table(path).to_pydict()
+
+
+def write_columns(path: Path, columns: dict[str, list[Any]]) -> None:
+    """Write a series' parquet file anew."""
+    pq.write_table(pa.table(columns), path)
+
+
 @dataclass(frozen=True)
 class FinishedRun:
     """A run directory and what its summary says."""
