@@ -19,6 +19,7 @@ from hean.core.planner import (
     largest_sets,
     plan_line,
     shape_of,
+    stamps_to_pay,
     structures,
 )
 from hean.core.testing import btc_perpetual, eth_perpetual, perpetual, profile, sol_perpetual, spot
@@ -50,7 +51,8 @@ E = Decimal(300)
 
 def taking(stop_bp: float, *, legs: int = 1) -> StrategyProfile:
     """Return a profile that takes liquidity, at 13 bp a round trip."""
-    return replace(profile(stop_bp=stop_bp, legs=legs), styles=(OrderStyle.LIMIT_IOC,))
+    one = profile(stop_bp=stop_bp, legs=legs, directional=legs == 1)
+    return replace(one, styles=(OrderStyle.LIMIT_IOC,))
 
 
 def lines(
@@ -166,11 +168,14 @@ def test_a_ladder_is_unlevered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_hedged_carry_pays_spot_in_full() -> None:
-    """Funding on ETH needs 35 of spot and a third of 35 as margin; without spot it is single."""
+    """Funding on ETH binds 35 of spot and a third of 35 as margin, and pays in 24 to 31 stamps."""
     carry = profile(stop_bp=55.0, legs=2, carry=True)
     (line,) = lines(carry, "ETH", more=(ETH_SPOT,))
     assert line.structure.shape is Shape.HEDGED
     assert line.minimum_budget.quantize(Decimal("0.1")) == Decimal("46.7")
+    rate = Decimal("0.0001")
+    stamps = [stamps_to_pay(line.structure, rate, maker=maker) for maker in (True, False)]
+    assert stamps == [24, 31]
     (alone,) = lines(carry, "ETH")
     assert alone.structure.shape is Shape.SINGLE
 
@@ -241,7 +246,7 @@ def test_the_largest_sets_fit_and_none_is_larger(needs: list[int], clusters: lis
     largest = 0
     for mask in range(1, 1 << len(candidates)):
         chosen = [one for place, one in enumerate(candidates) if mask >> place & 1]
-        spent = {name: 0 for name in ("", "a", "b")}
+        spent = dict.fromkeys(("", "a", "b"), 0)
         for one in chosen:
             spent[one.cluster] += int(one.needed)
         if sum(spent.values()) <= 240 and max(spent["a"], spent["b"]) <= 120:

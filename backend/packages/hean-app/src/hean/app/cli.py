@@ -213,6 +213,35 @@ def why(
     explain(strategy, run_dir, as_json=as_json)
 
 
+@app.command()
+def plan(
+    capital: _CapitalOption = None,
+    instruments: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="An instruments JSON or a dataset TOML; default: sim."),
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option("--price", metavar="COIN=USDT", help="A coin's price; may be repeated."),
+    ] = None,
+    drawdown: Annotated[str, typer.Option(help="Plan at this drawdown, a fraction.")] = "0",
+    strategies: _StrategiesOption = None,
+    overrides: _SetOption = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """Say what an account of this size can trade, what each line needs, and how to split it."""
+    from hean.app.plan_view import print_plan
+    from hean.app.planning import make_plan, market_of, parse_share, simulated_market
+
+    loaded = load_settings(overrides, capital=capital, strategies=strategies).settings
+    market = (
+        simulated_market(loaded, price or ())
+        if instruments is None
+        else market_of(instruments, price or ())
+    )
+    print_plan(make_plan(loaded, market, drawdown=parse_share(drawdown)), as_json=as_json)
+
+
 @data_app.command()
 def inspect(
     dataset: Annotated[Path, typer.Argument(metavar="DATASET.toml")],

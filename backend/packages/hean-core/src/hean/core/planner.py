@@ -55,8 +55,7 @@ class Verdict(StrEnum):
 class PlanTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the account's settings say; shares are fractions of equity.
 
-    `size_factor` is k, `multiplier` the drawdown multiplier m. `cushion` is (E - F)/E, what a
-    scenario may cost at most is decided by whoever gives `Structure.cushion_needed`.
+    `size_factor` is k, `multiplier` the drawdown multiplier m, `cushion` (E - F)/E.
     """
 
     risk_of_budget: Decimal
@@ -96,12 +95,16 @@ class PlanLeg(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Structure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The smallest structure of a strategy; `stop` is a fraction of the first leg's value."""
+    """The smallest structure of a strategy; `stop` is a fraction of the first leg's value.
+
+    `directional` ones must pay their costs out of the distance to their stop.
+    """
 
     strategy: str
     shape: Shape
     legs: tuple[PlanLeg, ...]
     stop: Decimal
+    directional: bool = False
 
     @property
     def smallest(self) -> Decimal:
@@ -174,8 +177,9 @@ class PlanLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     opening_set_by: str
     payable: bool
     bars: tuple[tuple[str, Decimal], ...]
-    """Capital that each limit asks for, by its name."""
+    """Capital that each limit asks for in the TRIAL tier, by its name."""
     full_bars: tuple[tuple[str, Decimal], ...]
+    """The same in the FULL tier."""
 
     @property
     def strategy(self) -> str:
@@ -205,13 +209,14 @@ class PlanLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.payable and capital >= (self.closes_at if was_open else self.opens_at)
 
 
-CushionOf = Callable[[Structure], Decimal]
-"""Cushion E - F in USDT that the worst scenario of a structure asks for."""
+Bars = tuple[tuple[str, Decimal], ...]
+CushionOf = Callable[[Structure], Bars]
+"""Cushions E - F in USDT that the scenarios ask for when a structure is held, by limit."""
 
 
-def no_cushion(_: Structure) -> Decimal:
+def no_cushion(_: Structure) -> Bars:
     """Ask for none: no scenario is looked at."""
-    return ZERO
+    return ()
 
 
 def plan_line(
@@ -220,9 +225,9 @@ def plan_line(
     """Return the line of a structure; a size factor or multiplier of 0 opens it at no capital."""
     minimum, set_by = minimum_budget(structure, terms)
     needed, _ = minimum_budget(structure, terms, levelled=True)
-    cushion = cushion_of(structure)
-    bars = _bars(structure, terms, needed, cushion, terms.trial_trade_risk)
-    full = _bars(structure, terms, needed, cushion, terms.max_trade_risk)
+    cushions = cushion_of(structure)
+    bars = _bars(structure, terms, needed, cushions, terms.trial_trade_risk)
+    full = _bars(structure, terms, needed, cushions, terms.max_trade_risk)
     share = _over(structure.cost, structure.stop) if structure.stop else Decimal("Infinity")
     highest = max(bars, key=_by_capital)
     return PlanLine(
@@ -235,7 +240,7 @@ def plan_line(
         opens_full_at=_raised(full, terms.enter),
         closes_at=_raised(bars, terms.stay),
         opening_set_by=highest[0],
-        payable=share <= UNPAYABLE_SHARE,
+        payable=share <= UNPAYABLE_SHARE or not structure.directional,
         bars=bars,
         full_bars=full,
     )
@@ -264,19 +269,18 @@ def minimum_budget(
 
 
 def _bars(
-    structure: Structure,
-    terms: PlanTerms,
-    needed: Decimal,
-    cushion: Decimal,
-    trade_risk: Decimal,
-) -> tuple[tuple[str, Decimal], ...]:
+    structure: Structure, terms: PlanTerms, needed: Decimal, cushions: Bars, trade_risk: Decimal
+) -> Bars:
     infinite = Decimal("Infinity")
     risk = _times(trade_risk, terms.multiplier)
     return (
         ("trade_risk", _over(structure.sized_loss, risk) if risk else infinite),
         ("max_weight", _over(needed, terms.max_weight)),
         ("instrument", _over(structure.on_one_side, terms.max_instrument)),
-        ("stress", _over(cushion, terms.cushion) if terms.cushion > ZERO else infinite),
+        *(
+            (name, _over(cushion, terms.cushion) if terms.cushion > ZERO else infinite)
+            for name, cushion in cushions
+        ),
     )
 
 
@@ -341,7 +345,21 @@ def structures(
     for kind, chosen in found:
         matched = _matched(chosen)
         if matched:
-            yield Structure(strategy=profile.strategy, shape=kind, legs=matched, stop=stop)
+            yield Structure(
+                strategy=profile.strategy,
+                shape=kind,
+                legs=matched,
+                stop=stop,
+                directional=profile.directional,
+            )
+
+
+def stamps_to_pay(structure: Structure, rate: Decimal, *, maker: bool) -> Decimal:
+    """Return how many funding stamps at `rate` (of value) pay the round trip of all legs."""
+    fees = ZERO
+    for leg in structure.legs:
+        fees += 2 * leg.instrument.fee_rate(maker=maker)
+    return _over(fees, rate).to_integral_value(ROUND_CEILING)
 
 
 def _perpetuals(legs: Mapping[str, PlanLeg]) -> list[PlanLeg]:
