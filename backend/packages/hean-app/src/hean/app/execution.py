@@ -2,10 +2,10 @@
 
 A request is sent once. A leg with a `release_order` waits for that order's fills and follows them
 in proportion: whole under its own id, or in slices of at least the smallest order, each under an
-id of its own (`ids.slice_order_id`); then the request ends, as cancelled with what they filled, when
-no slice works or is to come. A closing order that takes waits until
-the stops in its way are gone or lowered, so that one position is never closed twice; a passive one
-(POST_ONLY) leaves them resting and they are lowered by its fills.
+id of its own (`ids.slice_order_id`); the request then ends as cancelled, with what they filled,
+when no slice works or is to come. A closing order that takes waits until the stops in its way are
+gone or lowered, so that one position is never closed twice; a passive one (POST_ONLY) leaves them
+resting and they are lowered by its fills.
 """
 
 from __future__ import annotations
