@@ -17,11 +17,13 @@ from hean.core.events.portfolio import (
     Tier,
 )
 from hean.core.events.strategy import StrategyProfile
+from hean.core.events.system import Heartbeat
 from hean.core.events.venue import VenueSnapshot, WalletUpdated
 from hean.core.inflight_tracker import InFlightTracker
 from hean.core.instruments import ZERO, Instrument
 from hean.core.testing import (
     ETH,
+    SECOND,
     SOL,
     MiniSystem,
     accepted,
@@ -84,6 +86,20 @@ class RiskSystem(MiniSystem):
         self.activate(*(one.strategy for one in profiles))
         self.tick()
 
+    def resumed(self) -> RiskSystem:
+        """Return a new system that goes on from this one's snapshots, with an empty record."""
+        known = tuple(self.view.instruments.values())
+        other = RiskSystem(settings=self.settings, section=self.section, instruments=known)
+        mine = (self.kernel, self.agenda, self.view, self.tracker, *self.risk.components)
+        theirs = (other.kernel, other.agenda, other.view, other.tracker, *other.risk.components)
+        for one, another in zip(mine, theirs, strict=True):
+            another.restore(one.snapshot())
+        other.active_version = self.active_version
+        other.nav, other.day_start = self.nav, self.day_start
+        other.high_water_mark = self.high_water_mark
+        other.recorder.clear()
+        return other
+
     def tick(self, btc: float = 60_000.0, eth: float = 3_500.0, sol: float = 200.0) -> None:
         """Quote the three perpetuals now."""
         self.take(
@@ -91,6 +107,11 @@ class RiskSystem(MiniSystem):
             quote(eth, eth + 0.01, instrument=ETH, at=self.now),
             quote(sol, sol + 0.01, instrument=SOL, at=self.now),
         )
+
+    def beat(self, interval: int = SECOND) -> None:
+        """Give the feed's beat now."""
+        at = self.now
+        self.take(Heartbeat(ts_event=at, ts_init=at, interval_ns=interval))
 
     def reconcile(self) -> None:
         """Answer a complete venue snapshot."""
