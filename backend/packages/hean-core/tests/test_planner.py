@@ -246,7 +246,7 @@ def test_the_largest_sets_fit_and_none_is_larger(needs: list[int], clusters: lis
     largest = 0
     for mask in range(1, 1 << len(candidates)):
         chosen = [one for place, one in enumerate(candidates) if mask >> place & 1]
-        spent = dict.fromkeys(("", "a", "b"), 0)
+        spent: dict[str, int] = {"": 0, "a": 0, "b": 0}
         for one in chosen:
             spent[one.cluster] += int(one.needed)
         if sum(spent.values()) <= 240 and max(spent["a"], spent["b"]) <= 120:

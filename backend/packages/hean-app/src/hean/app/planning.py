@@ -316,7 +316,7 @@ def _sets(
     ]
     caps = {
         name: MONEY.multiply(decimal_of(settings.portfolio.cap_of(name)), capital)
-        for name in {one.cluster for one in candidates}  # det-ok: a mapping, its order is unused
+        for name in {one.cluster for one in candidates}
         if name
     }
     return largest_sets(

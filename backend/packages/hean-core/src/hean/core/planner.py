@@ -115,7 +115,7 @@ class Structure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return total
 
     @property
-    def common(self) -> Decimal:
+    def level(self) -> Decimal:
         """Value of the largest leg: the sizer gives all legs this value and rounds each down."""
         return max(leg.value for leg in self.legs)
 
@@ -144,17 +144,17 @@ class Structure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def sized_loss(self) -> Decimal:
-        """The same where every leg has the common value, as the sizer reckons."""
+        """The same where every leg has the level value, as the sizer reckons."""
         if self.shape is Shape.RUNGS or len(self.legs) == 1:
             return self.loss
-        return _times(self.common, self.stop + self.cost)
+        return _times(self.level, self.stop + self.cost)
 
     @property
     def on_one_side(self) -> Decimal:
         """Most value it puts on one side of one instrument."""
         if self.shape is Shape.RUNGS:
             return self.legs[0].value * -(-self.legs[0].count // 2)
-        return self.common
+        return self.level
 
 
 class PlanLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -251,7 +251,7 @@ def minimum_budget(
 ) -> tuple[Decimal, str]:
     """Return B_min and what sets it: the risk at the stop, the lot, or the unlevered rungs.
 
-    `levelled` gives every leg the common value, as the sizer does before it rounds them down.
+    `levelled` gives every leg the level value, as the sizer does before it rounds them down.
     """
     if terms.scaled <= ZERO:
         return Decimal("Infinity"), "drawdown"
@@ -262,7 +262,7 @@ def minimum_budget(
         by_value, name = structure.smallest, "rungs"
     else:
         for leg in structure.legs:
-            value = structure.common if levelled else leg.value
+            value = structure.level if levelled else leg.value
             spot = leg.instrument.is_spot  # paid in full
             by_value += value if spot else _over(value, terms.budget_leverage)
     return (by_risk, "risk") if by_risk >= by_value else (by_value, name)
