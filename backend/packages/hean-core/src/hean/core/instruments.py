@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -141,6 +142,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 def decimal_of(value: float) -> Decimal:
     """Turn a mark, index or rate, which keep no grid, into Decimal through its shortest text."""
+    return _shortest(value) if value else Decimal(repr(value))
+
+
+@lru_cache(maxsize=256, typed=True)
+def _shortest(value: float) -> Decimal:
+    # a mark is asked for by equity, exposure and venue in turn; zero has two texts
     return Decimal(repr(value))
 
 

@@ -23,7 +23,10 @@ _DWELL = "dwell"
 
 def multiplier(drawdown: float, floor: float) -> float:
     """Return m for a drawdown, both fractions: 1 at none, 0 at the floor, to 9 decimals."""
-    return round(min(1.0, max(0.0, 1.0 - drawdown / floor)), 9)
+    left = 1.0 - drawdown / floor
+    if not left > 0.0:
+        return 0.0
+    return round(left, 9) if left < 1.0 else 1.0
 
 
 def severity(drawdown: float, section: RiskSettings) -> int:

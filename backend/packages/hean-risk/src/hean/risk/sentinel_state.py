@@ -97,7 +97,19 @@ class Published:
 
     def is_material(self) -> bool:
         """Return whether readers must hear of the present at once."""
-        return self._material() != self.material
+        told, sentinel = self.material, self._sentinel
+        if told is None or told.anomalies != sentinel.anomaly.version:
+            return True
+        bar, budgets = sentinel.account_bar(), sentinel.budgets
+        return (
+            told.bar is not (None if bar is None else bar[0])
+            or told.state is not sentinel.governor.state
+            or told.failed is not sentinel.failed
+            or told.paused_day != sentinel.state.paused_day
+            or told.active_version != budgets.active_version
+            or told.allocation_version != budgets.allocation_version
+            or told.source is not budgets.weights(sentinel.now).source
+        )
 
     def has_moved(self) -> bool:
         """Return whether readers would learn something at the interval."""
