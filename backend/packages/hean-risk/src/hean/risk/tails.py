@@ -91,6 +91,8 @@ class BookTails:
         sums = self._book(None) if replaced is None else self._book(replaced)
         scale = largest_scale(sums, lines, self.equity, self.stress_limit)
         tail = self._tail_scale(lines, replaced)
+        if scale >= 1.0 and tail >= 1.0:
+            return 1.0, ""
         return (scale, "stress") if scale <= tail else (tail, "cvar")
 
     def worst(self) -> float:
@@ -103,6 +105,7 @@ class BookTails:
 
     def _refresh(self) -> None:
         self._hour = self._history.hour
+        self._counted = -1
         self._spreads.clear()
         widest = DEFAULT_HALF_SPREAD
         for instrument in self._view.quotes:
@@ -113,9 +116,9 @@ class BookTails:
         found = self._spreads.get(instrument)
         if found is None:
             quote = self._view.quotes.get(instrument)
-            if quote is None or quote.bid <= 0.0:
-                return DEFAULT_HALF_SPREAD
-            found = max(0.0, (quote.ask - quote.bid) / (quote.ask + quote.bid))
+            found = DEFAULT_HALF_SPREAD
+            if quote is not None and quote.bid > 0.0:
+                found = max(0.0, (quote.ask - quote.bid) / (quote.ask + quote.bid))
             self._spreads[instrument] = found
             self._widest = max(self._widest, found)
         return found
