@@ -6,6 +6,7 @@ from hean.strategies.base import DeskState, Parameters, Strategy, StrategySectio
 from hean.strategies.basis_arbitrage import BasisArbitrage
 from hean.strategies.correlation_arb import CorrelationArbitrage
 from hean.strategies.desk import Desk
+from hean.strategies.enhanced_grid import EnhancedGrid
 from hean.strategies.funding_harvester import FundingHarvester
 from hean.strategies.hf_scalping import HFScalping
 from hean.strategies.impulse_engine import ImpulseEngine
@@ -22,6 +23,7 @@ __all__ = [
     "CorrelationArbitrage",
     "Desk",
     "DeskState",
+    "EnhancedGrid",
     "FundingHarvester",
     "HFScalping",
     "ImpulseEngine",

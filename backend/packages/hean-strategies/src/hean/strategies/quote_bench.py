@@ -11,6 +11,7 @@ import msgspec
 from hean.core.events import (
     Intent,
     OrderRejected,
+    OrderStyle,
     PositionChange,
     PositionChanged,
     Side,
@@ -28,7 +29,8 @@ class QuoteBench(Bench):
     """Rests a strategy's newest quote group on each instrument; fills add to or net a position.
 
     A quote that would take is rejected, as a venue does with POST_ONLY. `most` is the largest
-    number of quotes that ever rested at once on one instrument.
+    number of quotes that ever rested at once on one instrument. Passive reductions rest beside the
+    quotes, each for the size it was asked for, and end with the position.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class QuoteBench(Bench):
     ) -> None:
         super().__init__(strategy, log, verdict=verdict, unfillable=unfillable)
         self._resting: dict[str, list[Signal]] = {}
+        self._targets: dict[str, list[Signal]] = {}
         self.most = 0
         self.crossed = 0
 
@@ -110,9 +113,34 @@ class QuoteBench(Bench):
             self._end(one, now)
 
     def _leave(self, signal: Signal) -> None:
+        position = self.positions.get(signal.instrument)
         if signal.intent is Intent.CLOSE:
             self._clear(signal.instrument, "", signal.ts_init)
+            self._clear_targets(signal.instrument, signal.ts_init)
+        elif signal.style is OrderStyle.POST_ONLY and position is not None:
+            size = msgspec.structs.replace(signal, scale=position.size * signal.scale)
+            self._targets.setdefault(signal.instrument, []).append(size)
+            return
         super()._leave(signal)
+
+    def _clear_targets(self, instrument: str, now: int) -> None:
+        for one in self._targets.pop(instrument, ()):
+            self._end(one, now)
+
+    def _reach(self, instrument: str, low: float, high: float, now: int) -> None:
+        """Fill the passive reductions that price has gone through."""
+        for one in tuple(self._targets.get(instrument, ())):
+            limit = one.limit or 0.0
+            through = high < limit if one.side is Side.BUY else low > limit
+            position = self.positions.get(instrument)
+            if position is None or not through or now <= one.ts_init:
+                continue
+            self._targets[instrument].remove(one)
+            if position.size > one.scale + _DUST:
+                self._shrink(one, position, limit, now)
+            else:
+                self._report(one, limit, now, maker=True)
+                self._close(instrument, limit, now, one.reason, maker=True)
 
     def _expire(self, now: int) -> None:
         super()._expire(now)
@@ -124,6 +152,7 @@ class QuoteBench(Bench):
                     self._end(one, due)
 
     def _match(self, instrument: str, low: float, high: float, now: int) -> None:
+        self._reach(instrument, low, high, now)
         for one in tuple(self._resting.get(instrument, ())):
             limit = one.limit or 0.0
             buys = one.side is Side.BUY
@@ -133,6 +162,8 @@ class QuoteBench(Bench):
                 self._resting[instrument].remove(one)
                 self._net(one, limit, now)
         super()._match(instrument, low, high, now)
+        if instrument not in self.positions and self._targets.get(instrument):
+            self._clear_targets(instrument, now)
 
     def _net(self, signal: Signal, price: float, now: int) -> None:
         position = self.positions.get(signal.instrument)

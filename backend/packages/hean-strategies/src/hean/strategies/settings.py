@@ -8,6 +8,7 @@ from hean.config import Section
 from hean.strategies.basis_arbitrage import BasisSettings
 from hean.strategies.correlation_arb import CorrelationSettings
 from hean.strategies.funding_desk import FundingSettings
+from hean.strategies.grid_desk import GridSettings
 from hean.strategies.hf_scalping import ScalpingSettings
 from hean.strategies.impulse_engine import ImpulseSettings
 from hean.strategies.market_making_desk import MarketMakingSettings
@@ -29,6 +30,8 @@ class StrategiesSettings(Section):
     """ImpulseEngine."""
     momentum_trader: MomentumSettings = MomentumSettings()
     """MomentumTrader."""
+    enhanced_grid: GridSettings = GridSettings()
+    """EnhancedGrid."""
     funding_harvester: FundingSettings = FundingSettings()
     """FundingHarvester."""
     basis_arbitrage: BasisSettings = BasisSettings()
