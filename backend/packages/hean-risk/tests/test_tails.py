@@ -215,7 +215,7 @@ def walk(system: RiskSystem, tails: BookTails, steps: Sequence[str]) -> None:
                 system.agenda.now += HOUR
                 system.beat()
             case "wide":
-                half = 0.01 * (number + 1)
+                half = 2.0 * (number + 1)
                 system.take(quote(200 - half, 200 + half, instrument=SOL, at=system.now))
             case "hold":
                 quantity = f"{(number + 1) / 10}"
