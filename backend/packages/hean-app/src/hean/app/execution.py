@@ -52,11 +52,12 @@ from hean.core.timers import Agenda
 ASK_AGAIN_NS = 2_000_000_000
 """How long after an answer without an unknown order the venue is asked again."""
 HOLD_NS = 5_000_000_000
-"""How long a closing order waits for the word on a stop before the venue is asked."""
+"""How long the word on a cancel, or on a stop that a close waits for, may take before we ask."""
 _ABSENT_ANSWERS = 2
 _ASK = "ask"
 _HOLD = "hold:"
 _LEG = "leg:"
+_CANCEL = "cancel:"
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -106,7 +107,8 @@ class Execution:
         now = self._agenda.now
         for order in self.orders.values():
             if order.state is OrderState.SENT:
-                self._agenda.schedule(now, unanswered(order.request, now))
+                why = "no report before the restart"
+                self._agenda.schedule(now, unanswered(order.request, now, why))
 
     # Decisions ----------------------------------------------------------------------------------
 
@@ -162,6 +164,7 @@ class Execution:
                 return
             self._venue.cancel(order_id)
             order.cancelling = True
+            self._agenda.arm(self.name, _CANCEL + order_id, self._agenda.now + HOLD_NS)
         elif leg is None:
             self._venue.cancel(order_id)
 
@@ -230,6 +233,8 @@ class Execution:
     def _forget(self, order_id: str, order: WorkOrder) -> None:
         if order.request.ttl_ns:
             self._agenda.cancel(self.name, order_id)
+        if order.cancelling:
+            self._agenda.cancel(self.name, _CANCEL + order_id)
         del self.orders[order_id]
         leg = self.legs.get(sliced_request(order_id)) if self.legs else None
         if leg is not None:
@@ -343,6 +348,9 @@ class Execution:
                 continue
             if order_id in listed:
                 order.state = OrderState.WORKING
+                if order.cancelling:
+                    order.cancelling = False
+                    self._cancel(order_id)
                 continue
             order.absent += 1
             if order.absent >= _ABSENT_ANSWERS:
@@ -377,6 +385,11 @@ class Execution:
             leg = self.legs.get(order_id)
             if leg is not None and leg.request.release_order not in self.orders:
                 self._drop_leg(order_id, leg, "the order it follows is not at work")
+        elif key.startswith(_CANCEL):
+            order = self.orders.get(key.removeprefix(_CANCEL))
+            if order is not None:
+                now = self._agenda.now
+                self._bus.publish(unanswered(order.request, now, "no word on its cancel"))
         else:
             self._cancel(key)
 

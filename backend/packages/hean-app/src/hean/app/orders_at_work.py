@@ -101,8 +101,8 @@ def gone(request: OrderRequest, now: int, reason: str, filled: Decimal = ZERO) -
     )
 
 
-def unanswered(request: OrderRequest, now: int) -> OrderUnknown:
-    """Return the doubt about an order that was sent before a restart and never answered."""
+def unanswered(request: OrderRequest, now: int, reason: str) -> OrderUnknown:
+    """Return the doubt about an order whose report did not come."""
     return OrderUnknown(
         ts_event=now,
         ts_init=now,
@@ -111,5 +111,5 @@ def unanswered(request: OrderRequest, now: int) -> OrderUnknown:
         client_order_id=request.client_order_id,
         strategy=request.strategy,
         instrument=request.instrument,
-        reason="no report before the restart",
+        reason=reason,
     )
