@@ -12,7 +12,7 @@ from hean.config import HEANSettings
 from hean.core.events.market import Side
 from hean.core.events.strategy import OrderStyle
 from hean.core.instruments import Instrument, minimum_viable_budget
-from hean.core.testing import btc_perpetual, eth_perpetual, perpetual, sol_perpetual
+from hean.core.testing import BTC, btc_perpetual, eth_perpetual, perpetual, sol_perpetual
 from hean.risk import Entry, Factors, GroupRules, Place, PositionSizer, RiskSettings, Room
 
 SIZER = PositionSizer(settings=HEANSettings(), section=RiskSettings())
@@ -314,6 +314,18 @@ def test_a_lopsided_pair_is_refused() -> None:
     left = replace(room("120"), gross_left=Decimal(202))
     (found,) = SIZER.size_group(pair(), left, (place(), place()), FULL, rules)
     assert (found.quantity, found.cap) == (0, "group")
+    assert found.affordable < found.smallest
+    assert BTC in found.sentence
+
+
+def test_a_refused_pair_names_the_leg_that_comes_least_far() -> None:
+    """The numbers of a refused group are of the leg that decided, whatever its place in it."""
+    rules = GroupRules(stop=Decimal("0.01"))
+    (found,) = SIZER.size_group(pair()[::-1], room("40"), (place(), place()), FULL, rules)
+    assert found.quantity == 0
+    assert found.smallest == Decimal("0.001")
+    assert found.affordable < found.smallest
+    assert BTC in found.sentence
 
 
 def test_quotes_fit_the_budget_without_leverage() -> None:

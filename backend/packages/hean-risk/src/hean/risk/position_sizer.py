@@ -332,11 +332,29 @@ def _affords(terms: GroupTerms, value: Decimal) -> bool:
 
 
 def _group_zero(terms: GroupTerms, value: Decimal, cap: str) -> Sizing:
-    first = terms.entries[0]
+    """Return the refusal of a group, told by the leg that comes least far.
+
+    Where every leg alone reaches its smallest order, their whole lots do not match; then the limit
+    is that leg's next lot.
+    """
+    told: tuple[Decimal, Decimal, Entry] | None = None
+    for entry, ratio in zip(terms.entries, terms.ratios, strict=True):
+        instrument = entry.instrument
+        wanted, limit = _over(_times(value, ratio), entry.price), _smallest(entry)
+        if wanted >= limit:
+            limit = instrument.quantity_floor(wanted) + instrument.lot_step
+        if told is None or wanted * told[1] < told[0] * limit:
+            told = (wanted, limit, entry)
+    assert told is not None
+    affordable, smallest, entry = told
     return Sizing(
         quantity=ZERO,
         cap=cap,
-        affordable=_over(_times(value, terms.ratios[0]), first.price),
-        smallest=first.instrument.smallest_quantity(first.price),
-        sentence=f"affords {value:.2f} for each unit of its legs",
+        affordable=affordable,
+        smallest=smallest,
+        sentence=f"{value:.2f} for each unit of its legs; {entry.instrument.id} needs {smallest}",
     )
+
+
+def _smallest(entry: Entry) -> Decimal:
+    return entry.instrument.smallest_quantity(entry.price)
