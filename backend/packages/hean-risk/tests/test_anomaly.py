@@ -167,3 +167,27 @@ def test_a_snapshot_keeps_blocks() -> None:
     other.advance((system.now - other.now) / SECOND)
     other.risk.anomaly.restore(system.risk.anomaly.snapshot())
     assert other.risk.anomaly.block(BTC) == system.risk.anomaly.block(BTC)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.floats(-0.08, 0.08), min_size=1, max_size=6),
+    st.lists(st.floats(-0.08, 0.08), min_size=1, max_size=6),
+)
+def test_a_snapshot_restores_to_the_digit(first: list[float], then: list[float]) -> None:
+    """P10: the restored guard has the same bytes, and gives the same answers to what follows."""
+    system = RiskSystem("alpha")
+    price = calm(system, 25)
+    for move in first:
+        price *= 1.0 + move
+        second(system, price, marked=move > 0.0)
+    again = system.resumed()
+    assert again.risk.anomaly.snapshot() == system.risk.anomaly.snapshot()
+    for move in then:
+        price *= 1.0 + move
+        for one in (system, again):
+            second(one, price, marked=move > 0.0)
+            one.take(quote(price * 0.99, price * (1.02 - move / 8), at=one.now))
+        assert block(again) == block(system)
+        assert again.risk.anomaly.version == system.risk.anomaly.version
+    assert again.risk.anomaly.snapshot() == system.risk.anomaly.snapshot()

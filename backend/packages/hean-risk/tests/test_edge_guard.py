@@ -2,10 +2,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hean.config import HEANSettings
-from hean.core.events.decision import EdgeGuardChanged, GuardMode, SignalRejected
+from hean.core.events.decision import (
+    EdgeGuardChanged,
+    GuardMode,
+    OrderRequest,
+    SignalRejected,
+)
 from hean.core.events.market import Regime, Side
 from hean.core.events.portfolio import ShadowClosed
 from hean.core.events.reasons import ReasonCode
@@ -143,11 +150,36 @@ def test_observe_gives_the_same_verdicts_and_refuses_nothing() -> None:
     assert counts[0] == counts[1] == {ReasonCode.EDGE_UNPROVEN: 1}
 
 
-def test_a_snapshot_keeps_modes() -> None:
-    """A restored guard knows its cells."""
-    system = RiskSystem("alpha", settings=ENFORCE)
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(-90.0, 90.0), max_size=70), st.lists(st.floats(-90.0, 90.0), max_size=40))
+def test_a_snapshot_restores_to_the_digit(first: list[float], then: list[float]) -> None:
+    """P10: the restored guard has the same bytes, learns alike and judges the next signal alike."""
+    system = RiskSystem("alpha", settings=ENFORCE, capital="3000")
+    ask(system)
+    for net_bp in first:
+        shadow(system, net_bp)
+    again = system.resumed()
+    guard, other = system.risk.edge_guard, again.risk.edge_guard
+    assert other.snapshot() == guard.snapshot()
+    system.recorder.clear()
+    for one in (system, again):
+        for net_bp in then:
+            shadow(one, net_bp)
+        ask(one, 2)
+    assert other.snapshot() == guard.snapshot()
+    assert other.belief("alpha", ETH) == guard.belief("alpha", ETH)
+    for kind in (EdgeGuardChanged, OrderRequest, SignalRejected):
+        assert again.of(kind) == system.of(kind)
+
+
+def test_a_snapshot_keeps_modes_and_the_claimed_cost() -> None:
+    """A restored guard probes where it probed, at the cost that was claimed last."""
+    system = RiskSystem("alpha", settings=ENFORCE, capital="3000")
+    ask(system)
     for _ in range(31):
         shadow(system, 80.0)
-    other = RiskSystem("alpha", settings=ENFORCE)
-    other.risk.edge_guard.restore(system.risk.edge_guard.snapshot())
-    assert other.risk.edge_guard.tracks == system.risk.edge_guard.tracks
+    again = system.resumed()
+    cells = {key: (one.mode, one.cost_bp) for key, one in again.risk.edge_guard.tracks.items()}
+    assert cells["alpha", "majors", "NORMAL"] == (GuardMode.PROBE, 10.0)
+    ask(again, 2)
+    assert again.orders()[-1].quantity == Decimal("0.01")

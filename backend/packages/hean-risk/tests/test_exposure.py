@@ -17,7 +17,6 @@ from hean.core.testing import (
     rejected,
     unknown,
 )
-from hean.risk import Exposure, RiskSettings
 from hean.risk.testing import RiskSystem
 
 
@@ -70,12 +69,9 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(EVENTS)
-def test_totals_equal_the_sum_of_their_parts(events: list[tuple[str, str, str, Side]]) -> None:
-    """After any sequence the totals kept by difference equal those of a fresh restore."""
-    system = RiskSystem("alpha", "beta")
-    for number, (kind, name, instrument, side) in enumerate(events):
+def play(system: RiskSystem, events: list[tuple[str, str, str, Side]], first: int = 0) -> None:
+    """Let orders, fills, ends, closes and marks happen."""
+    for number, (kind, name, instrument, side) in enumerate(events, start=first):
         orders = [
             one
             for one in system.orders()
@@ -107,17 +103,48 @@ def test_totals_equal_the_sum_of_their_parts(events: list[tuple[str, str, str, S
             case _:
                 system.tick(eth=3_500.0 + number, sol=200.0 - number / 10)
                 system.risk.exposure.revalue()
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS)
+def test_totals_equal_the_sum_of_their_parts(events: list[tuple[str, str, str, Side]]) -> None:
+    """After any sequence the totals kept by difference are the sums over what is held and works."""
+    system = RiskSystem("alpha", "beta")
+    play(system, events)
     kept = system.risk.exposure
-    fresh = Exposure(settings=system.settings, section=RiskSettings(), view=system.view)
-    fresh.restore(kept.snapshot())
-    assert (fresh.open_risk, fresh.gross, fresh.entries) == (
-        kept.open_risk,
-        kept.gross,
-        kept.entries,
-    )
-    for name, tally in fresh.by_instrument.items():
-        mine = kept.by_instrument[name]
-        assert (tally.net, tally.buys, tally.sells) == (mine.net, mine.buys, mine.sells)
+    entries = [one for one in kept.orders.values() if one.is_entry]
+    parts = [*kept.holdings.values(), *entries]
+    assert kept.open_risk == sum((one.at_risk for one in parts), Decimal(0))
+    assert kept.gross == sum((abs(one.notional) for one in parts), Decimal(0))
+    assert kept.entries == len(entries)
+    for name, tally in kept.by_strategy.items():
+        mine = [one for one in parts if one.strategy == name]
+        assert tally.risk == sum((one.at_risk for one in mine), Decimal(0))
+        assert tally.notional == sum((abs(one.notional) for one in mine), Decimal(0))
+    for name, place in kept.by_instrument.items():
+        held = [one for one in kept.holdings.values() if one.instrument == name]
+        assert place.net == sum((one.notional for one in held), Decimal(0))
+        assert place.quantity == sum((one.quantity for one in held), Decimal(0))
+        for side, value in ((Side.BUY, place.buys), (Side.SELL, place.sells)):
+            mine = [one for one in entries if one.instrument == name and one.side is side]
+            assert value == sum((one.notional for one in mine), Decimal(0))
+
+
+@settings(max_examples=40, deadline=None)
+@given(EVENTS, EVENTS)
+def test_a_snapshot_restores_to_the_digit(
+    events: list[tuple[str, str, str, Side]], more: list[tuple[str, str, str, Side]]
+) -> None:
+    """P10: the restored book has the same bytes, and has them still after the same events."""
+    system = RiskSystem("alpha", "beta")
+    play(system, events)
+    again = system.resumed()
+    assert again.risk.exposure.snapshot() == system.risk.exposure.snapshot()
+    again.recorder.events.extend(system.recorder.events)
+    play(system, more, len(events))
+    play(again, more, len(events))
+    assert again.risk.exposure.snapshot() == system.risk.exposure.snapshot()
+    assert again.risk.sentinel.envelope() == system.risk.sentinel.envelope()
 
 
 def test_positions_nobody_here_opened_count_too() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hean.core.events.decision import SignalRejected
+from hean.core.events.decision import OrderRequest, SignalRejected
 from hean.core.events.market import FeedGap
 from hean.core.events.reasons import ReasonCode
 from hean.core.events.risk import RiskEnvelope
@@ -271,3 +271,43 @@ def test_margin_of_a_dead_order_is_free_again() -> None:
     assert rooms.room("alpha", smallest_only=False).available < free
     system.take(rejected(system.orders()[0], at=system.now))
     assert rooms.room("alpha", smallest_only=False).available == free
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 8), st.floats(0.78, 1.02)), max_size=10),
+    st.lists(st.tuples(st.integers(0, 8), st.floats(0.78, 1.02)), min_size=1, max_size=6),
+)
+def test_a_snapshot_restores_to_the_digit(
+    first: list[tuple[int, float]], then: list[tuple[int, float]]
+) -> None:
+    """P10: the restored sentinel has the same bytes, bars the same and publishes the same."""
+
+    def play(one: RiskSystem, steps: list[tuple[int, float]], start: int) -> None:
+        for number, (seconds, nav) in enumerate(steps, start=start):
+            one.advance(seconds)
+            if seconds % 2:
+                one.tick()
+                beat(one)
+            if seconds % 3 == 0:
+                one.equity(nav=nav)
+            if seconds == 5:
+                one.activate("alpha")
+            if seconds == 7:
+                one.allocate({"alpha": 0.2, "beta": 0.3}, version=number + 1, active_version=1)
+            ask(one, number=number)
+
+    system = RiskSystem("alpha", "beta", capital="900")
+    play(system, first, 0)
+    again = system.resumed()
+    sentinel, other = system.risk.sentinel, again.risk.sentinel
+    assert other.snapshot() == sentinel.snapshot()
+    system.recorder.clear()
+    play(system, then, 100)
+    play(again, then, 100)
+    assert other.snapshot() == sentinel.snapshot()
+    for strategy in ("alpha", "beta"):
+        assert other.barred(strategy, ETH) == sentinel.barred(strategy, ETH)
+        assert other.budget(strategy) == sentinel.budget(strategy)
+    for kind in (RiskEnvelope, SignalRejected, OrderRequest):
+        assert again.of(kind) == system.of(kind)
