@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,22 @@ def test_severity_rises_at_once_over_any_number_of_steps() -> None:
     system.equity(nav=0.84)
     (moved,) = system.of(RiskStateChanged)
     assert (moved.previous, moved.state) == (RiskState.NORMAL, RiskState.QUARANTINE)
+
+
+@pytest.mark.parametrize(
+    ("nav", "state"),
+    [
+        (0.9001, RiskState.NORMAL),
+        (0.9, RiskState.SOFT_BRAKE),
+        (0.85, RiskState.QUARANTINE),
+        (0.8, RiskState.HARD_STOP),
+    ],
+)
+def test_a_level_is_entered_at_it(nav: float, state: RiskState) -> None:
+    """Exactly 10, 15 and 20 % enter, though 1 - 0.9 falls short of 0.1 in binary."""
+    system = RiskSystem("alpha")
+    system.equity(nav=nav)
+    assert system.risk.governor.state is state
 
 
 def test_the_state_steps_down_once_per_dwell() -> None:

@@ -30,7 +30,8 @@ def multiplier(drawdown: float, floor: float) -> float:
 
 
 def severity(drawdown: float, section: RiskSettings) -> int:
-    """Return the index of the worst state that a drawdown enters."""
+    """Return the index of the worst state that a drawdown enters, to 9 decimals of it."""
+    drawdown = round(drawdown, 9)
     if drawdown >= section.hard_stop_enter:
         return 3
     if drawdown >= section.quarantine_enter:
