@@ -370,7 +370,9 @@ class InventoryNeutralMM(Strategy[MarketMakingState, MarketMakingSettings]):
             strategy=cls.row.strategy,
             desks={
                 one.instrument: MarketMakingDesk(
-                    instrument=one.instrument, specification=one.specification
+                    instrument=one.instrument,
+                    specification=one.specification,
+                    share=1.0 / len(parameters.markets),
                 )
                 for one in parameters.markets.values()
             },

@@ -62,6 +62,8 @@ class MarketMakingDesk(QuoteDesk, kw_only=True):
     half: float = nan
     clip: float = 0.0
     """The largest quote of the present inventory."""
+    share: float = 1.0
+    """Of the strategy's budget, so that every symbol can be quoted."""
     is_clear: bool = False
     """Whether the newest second's gates let it quote."""
     is_barred: bool = False
@@ -152,7 +154,7 @@ def _plan(
         sign=sign,
         style=OrderStyle.POST_ONLY,
         limit=price,
-        scale=(1.0 if paired else 0.5) / section.inventory_clips,
+        scale=desk.share * (1.0 if paired else 0.5) / section.inventory_clips,
         ttl_ns=INTERVAL_NS,
         stop=price * (1.0 - sign * away / 1e4),
         targets=(other,),

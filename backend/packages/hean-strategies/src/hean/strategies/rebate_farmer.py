@@ -30,6 +30,7 @@ from hean.core.events import (
 from hean.strategies.base import DeskState, Parameters, Strategy, StrategySection, hear
 from hean.strategies.decisions import NOTHING, Outputs, Plan, fee_bp, guard_stop, refuse
 from hean.strategies.desk import mid
+from hean.strategies.liquidations import LiquidationFlow
 from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules
 from hean.strategies.quote_model import Markouts
 from hean.strategies.quoting import (
@@ -49,11 +50,9 @@ _FUNDING_QUIET_NS = 120 * SECOND_NS
 _EIGHT_HOURS_NS = 8 * 3600 * SECOND_NS
 _REFRESH_NS = 300 * SECOND_NS
 _AFTER_FILL_NS = 900 * SECOND_NS
-_BUCKET_NS = 10 * SECOND_NS
 _CALM_NS = 60 * SECOND_NS
 _ANCHOR_HALF_LIFE = 600.0
 _ANCHOR_WARM_UP = 600
-_BASELINE_HALF_LIFE = 360.0
 _BURST = 3.0
 _DEEPEST_BP = 150.0
 _SIGMAS = 3.2
@@ -81,16 +80,14 @@ class RebateDesk(QuoteDesk, kw_only=True):
     frame: Frame | None = None
     book: BookUpdate | None = None
     anchor: Average = msgspec.field(default_factory=lambda: Average(half_life=_ANCHOR_HALF_LIFE))
+    share: float = 1.0
+    """Of the strategy's budget, so that every symbol can rest both orders."""
     placed: float = 0.0
     """The anchor around which the orders rest."""
     offset: float = 0.0
     """Their distance in bp."""
     filled_at: int = -_AFTER_FILL_NS
-    liquidated: float = 0.0
-    bucket: int = 0
-    baseline: Average = msgspec.field(
-        default_factory=lambda: Average(half_life=_BASELINE_HALF_LIFE)
-    )
+    liquidations: LiquidationFlow = msgspec.field(default_factory=LiquidationFlow)
     burst_at: int = -_CALM_NS
     markouts: Markouts = msgspec.field(
         default_factory=lambda: Markouts(
@@ -168,10 +165,8 @@ def _on_report(state: RebateState, event: Event) -> Outputs:
 def _on_liquidation(state: RebateState, event: Liquidation) -> Outputs:
     """Withdraw both orders from a burst, unless price is already near enough to fill one."""
     desk, now = state.desks[event.instrument], event.ts_init
-    _turn_bucket(desk, now)
-    desk.liquidated += event.quantity * event.price
-    usual = desk.baseline.mean if desk.baseline.count else 0.0
-    if desk.liquidated <= _BURST * usual:
+    desk.liquidations.push(now, event.quantity * event.price)
+    if not desk.liquidations.is_burst(_BURST):
         return NOTHING
     desk.burst_at = now
     if desk.quote is None or not desk.live:
@@ -181,17 +176,6 @@ def _on_liquidation(state: RebateState, event: Liquidation) -> Outputs:
     if 1e4 * nearest / price <= _NEAR_SHARE * desk.offset:
         return NOTHING
     return pull_quotes(state, desk, now, "liquidation burst")
-
-
-def _turn_bucket(desk: RebateDesk, now: int) -> None:
-    """Close the ten seconds that have passed; empty ones count as such, an hour at most."""
-    bucket = now // _BUCKET_NS
-    if desk.bucket == 0:
-        desk.bucket = bucket
-    for _ in range(min(360, bucket - desk.bucket)):
-        desk.baseline.push(desk.liquidated)
-        desk.liquidated = 0.0
-    desk.bucket = bucket
 
 
 def _on_beat(state: RebateState, now: int, section: RebateSettings) -> Outputs:
@@ -215,7 +199,7 @@ def _on_frame(state: RebateState, event: Frame, section: RebateSettings) -> Outp
         return NOTHING
     desk.anchor.push(mid(market))
     desk.markouts.on_second(now, mid(market))
-    _turn_bucket(desk, now)
+    desk.liquidations.turn(now)
     if desk.holding is not None or desk.exit is not None:
         return NOTHING
     refusal = _gates(state, desk, event, now)
@@ -309,6 +293,7 @@ def _plans(desk: RebateDesk, market: Quote, section: RebateSettings) -> list[Pla
                 sign=sign,
                 style=OrderStyle.POST_ONLY,
                 limit=price,
+                scale=desk.share,
                 stop=price * (1.0 - sign * desk.offset / 1e4),
                 targets=(price + section.retrace * (anchor - price),),
                 time_stop_ns=int(REBATE_FARMER.time_stop_seconds) * SECOND_NS,
@@ -376,7 +361,9 @@ class RebateFarmer(Strategy[RebateState, RebateSettings]):
             strategy=cls.row.strategy,
             desks={
                 one.instrument: RebateDesk(
-                    instrument=one.instrument, specification=one.specification
+                    instrument=one.instrument,
+                    specification=one.specification,
+                    share=1.0 / len(parameters.markets),
                 )
                 for one in parameters.markets.values()
             },

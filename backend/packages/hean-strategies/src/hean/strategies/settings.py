@@ -11,6 +11,7 @@ from hean.strategies.funding_desk import FundingSettings
 from hean.strategies.grid_desk import GridSettings
 from hean.strategies.hf_scalping import ScalpingSettings
 from hean.strategies.impulse_engine import ImpulseSettings
+from hean.strategies.liquidity_sweep import SweepSettings
 from hean.strategies.market_making_desk import MarketMakingSettings
 from hean.strategies.momentum_trader import MomentumSettings
 from hean.strategies.rebate_farmer import RebateSettings
@@ -28,6 +29,8 @@ class StrategiesSettings(Section):
     """RebateFarmer."""
     impulse_engine: ImpulseSettings = ImpulseSettings()
     """ImpulseEngine."""
+    liquidity_sweep: SweepSettings = SweepSettings()
+    """LiquiditySweep."""
     momentum_trader: MomentumSettings = MomentumSettings()
     """MomentumTrader."""
     enhanced_grid: GridSettings = GridSettings()
