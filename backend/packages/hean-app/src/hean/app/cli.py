@@ -28,6 +28,8 @@ data_app = typer.Typer(help="Look at datasets.", no_args_is_help=True, rich_mark
 config_app = typer.Typer(help="Show settings.", rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
+strategies_app = typer.Typer(help="List strategies, begin a new one.", rich_markup_mode=None)
+app.add_typer(strategies_app, name="strategies")
 
 _INTERRUPTED = 130
 
@@ -251,6 +253,37 @@ def inspect(
     from hean.app.inspection import print_inspection
 
     print_inspection(load_settings().settings, dataset, as_json=as_json)
+
+
+@strategies_app.callback(invoke_without_command=True)
+def strategies(
+    context: typer.Context,
+    dataset: Annotated[
+        Path | None, typer.Option(metavar="DATASET.toml", help="Judge their needs on this.")
+    ] = None,
+    run_dir: Annotated[
+        Path | None, typer.Option("--run", metavar="RUN_DIR", help="Their state in this run.")
+    ] = None,
+    overrides: _SetOption = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """List every installed strategy: its needs, what to expect of it, and its state."""
+    if context.invoked_subcommand is None:
+        from hean.app.strategies_cli import print_strategies
+
+        loaded = load_settings(overrides)
+        print_strategies(loaded.settings, dataset=dataset, run_dir=run_dir, as_json=as_json)
+
+
+@strategies_app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as night_drift.")],
+    directory: Annotated[Path, typer.Option(help="Where its folder is made.")] = Path(),
+) -> None:
+    """Write a package with a working strategy and its test, to begin with."""
+    from hean.app.strategies_cli import print_new
+
+    print_new(name, directory)
 
 
 @config_app.callback(invoke_without_command=True)

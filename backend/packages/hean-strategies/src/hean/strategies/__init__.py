@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from hean.strategies.base import DeskState, Parameters, Strategy, StrategySection, hear
+from hean.strategies.base import (
+    DeskState,
+    Parameters,
+    Strategy,
+    StrategyNote,
+    StrategySection,
+    hear,
+)
 from hean.strategies.basis_arbitrage import BasisArbitrage
 from hean.strategies.correlation_arb import CorrelationArbitrage
 from hean.strategies.desk import Desk
@@ -11,6 +18,7 @@ from hean.strategies.funding_harvester import FundingHarvester
 from hean.strategies.hf_scalping import HFScalping
 from hean.strategies.impulse_engine import ImpulseEngine
 from hean.strategies.momentum_trader import MomentumTrader
+from hean.strategies.notes import NOTES, note_of
 from hean.strategies.registry import StrategySet, build_strategies, load_strategies
 from hean.strategies.sentiment_strategy import SentimentStrategy
 from hean.strategies.settings import StrategiesSettings
@@ -18,6 +26,7 @@ from hean.strategies.spec import TABLE, SpecRow, Tunable, tunable
 from hean.strategies.universe import Market
 
 __all__ = [
+    "NOTES",
     "TABLE",
     "BasisArbitrage",
     "CorrelationArbitrage",
@@ -34,11 +43,13 @@ __all__ = [
     "SpecRow",
     "StrategiesSettings",
     "Strategy",
+    "StrategyNote",
     "StrategySection",
     "StrategySet",
     "Tunable",
     "build_strategies",
     "hear",
     "load_strategies",
+    "note_of",
     "tunable",
 ]

@@ -57,6 +57,17 @@ class StrategySection(Section):
     """Coins it runs on, comma-separated; empty means its own list."""
 
 
+class StrategyNote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What people should know of a strategy; `expected` says in a phrase what it may earn."""
+
+    purpose: str
+    orders: str = ""
+    exits: str = ""
+    expected: str = "Not stated."
+    edge: str = ""
+    literature: tuple[str, ...] = ()
+
+
 class DeskState(State, Generic[DeskT], kw_only=True):
     """A state with a desk for each instrument, traded or read."""
 
@@ -138,6 +149,7 @@ class Strategy(ABC, Generic[StateT, SectionT]):
     """
 
     row: ClassVar[SpecRow]
+    note: ClassVar[StrategyNote | None] = None
     listens: ClassVar[tuple[type[Event], ...]]
     at_least: ClassVar[int] = 1
     state_version: ClassVar[int] = 1

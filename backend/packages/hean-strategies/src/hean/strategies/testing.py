@@ -34,6 +34,8 @@ from hean.core.events import (
     Trade,
 )
 from hean.core.instruments import Instrument
+from hean.core.synthetic.paths import bar_log, walk
+from hean.core.testing import START, btc_perpetual
 from hean.strategies.base import Strategy, StrategySection
 from hean.strategies.bench import Bench, Log, build
 from hean.strategies.pace import DAY_NS, SECOND_NS
@@ -86,6 +88,20 @@ def check_strategy(
     check_regimes(kind, log, section)
     check_restart(kind, log, bench, section)
     check_one_answer(bench)
+
+
+def trend_log(days: int = 8, minutes: int = 15, drift_bp: float = 4.0) -> Log:
+    """Return bars of BTC that rise from 60,000 by `drift_bp` a bar, in steps of about 10 bp."""
+    interval = minutes * 60 * SECOND_NS
+    rules = btc_perpetual()
+    count = days * DAY_NS // interval
+    prices = walk(1, count, start=60_000.0, sigma_bp=10.0, drift_bp=drift_bp)
+    return Log(
+        instruments=(rules,),
+        carries={rules.id: (Need.QUOTES, Need.BARS)},
+        events=bar_log(rules.id, prices, begin=START, interval=interval, wick_bp=5.0),
+        bar_intervals={rules.id: interval},
+    )
 
 
 def check_repeats(
