@@ -153,7 +153,7 @@ def _shortest(value: float) -> Decimal:
 
 def significant(value: float) -> float:
     """Return a number as decisions carry it: 9 significant digits."""
-    return float(f"{value:.9g}")
+    return float(f"{value:.9g}") if value else float(value)
 
 
 def minimum_viable_budget(

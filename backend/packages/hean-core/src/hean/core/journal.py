@@ -483,4 +483,5 @@ class JournalRecorder:
     def restore(self, state: bytes) -> None:
         """Go on sampling where a snapshot was taken."""
         found = unpack(state, self.name, 1, _RecorderState)
+        self._wallet = None
         self._last_equity_ns, self._last_wallet = found.last_equity_ns, found.last_wallet
