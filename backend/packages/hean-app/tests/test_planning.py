@@ -48,7 +48,12 @@ SIZER = PositionSizer(settings=SETTINGS, section=SETTINGS.risk)
 FULL = Factors(regime=1.0, confidence=1.0)
 DOGE = perpetual("DOGE", "0.00001", "1", "1000000", "0.0002")
 RULES: tuple[Instrument, ...] = (
-    btc_perpetual(), eth_perpetual(), sol_perpetual(), DOGE, btc_spot(), eth_spot(),
+    btc_perpetual(),
+    eth_perpetual(),
+    sol_perpetual(),
+    DOGE,
+    btc_spot(),
+    eth_spot(),
 )
 
 

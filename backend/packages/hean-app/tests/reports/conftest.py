@@ -136,9 +136,88 @@ def empty_tables() -> Callable[[Path], None]:
 
 
 def write_empty(directory: Path) -> None:
-    """Write every table of a run without a row."""
+    """Write every table of a run without a row, and what its parts knew at the end."""
     for name in SCHEMAS:
         write_table(directory, name, ())
+    write_capital(directory)
+
+
+def write_capital(directory: Path) -> None:
+    """Write `capital.json`: two strategies that move alike, one slot lost to the other."""
+    matrix = [[1.0, 0.6], [0.6, 1.0]]
+    content = {
+        "correlation": {
+            "names": ["funding_harvester", "momentum_trader"], "prior": [[1.0, 0.1], [0.1, 1.0]],
+            "measured": matrix, "in_force": matrix, "moved": ["momentum_trader"], "bins": 12,
+            "prior_bins": 60,
+        },
+        "slots": {
+            "max": 10, "peak": 10, "granted": 30, "contended": 3, "expired": 0,
+            "refused": {"funding_harvester": 3}, "won": {"momentum_trader": 2},
+            "lost_to": [{"loser": "funding_harvester", "to": "momentum_trader", "count": 3}],
+        },
+    }
+    (directory / "capital.json").write_text(json.dumps(content))
+
+
+def activated(
+    hours: float, version: int, means: dict[str, tuple[float, float]], *active: str
+) -> list[dict[str, Any]]:
+    """Return the rows of one active set; `means` are posterior means and errors."""
+    return [
+        {
+            "ts_ns": START + round(hours * HOUR), "version": version, "mode": "NORMAL", "epoch": 0,
+            "strategy": name, "active": name in active, "eligible": True,
+            "reason": "PICKED" if name in active else "NOT_PICKED", "posterior_mean": mean,
+            "posterior_error": error, "bins": 9.0, "draw": 0.0, "penalty": 0.0, "propensity": 0.5,
+        }
+        for name, (mean, error) in means.items()
+    ]
+
+
+def shadowed(hours: float, code: str, net_bp: float) -> dict[str, Any]:
+    """Return the row of a refused signal's end in the shadow book."""
+    ts_ns = START + round(hours * HOUR)
+    return {
+        "ts_ns": ts_ns, "opened_ns": ts_ns - HOUR, "signal_id": f"s{ts_ns}",
+        "strategy": "momentum_trader", "instrument": BTC, "side": "BUY", "refusal": code,
+        "gross_bp": net_bp + 13.0, "fees_bp": 13.0, "funding_bp": 0.0, "net_bp": net_bp,
+        "r_multiple": net_bp / 100.0, "exit_reason": "TARGET",
+    }
+
+
+def refused(hours: float, code: str) -> dict[str, Any]:
+    """Return the row of a signal the gate refused."""
+    ts_ns = START + round(hours * HOUR)
+    return {
+        "ts_ns": ts_ns, "signal_id": f"s{ts_ns}", "strategy": "momentum_trader",
+        "instrument": BTC, "side": "BUY", "outcome": "rejected", "reason": code, "value": 0.0,
+        "limit": 0.0, "qty": "0", "price": "",
+    }
+
+
+@pytest.fixture
+def capital_directory(run_directory: Path, made: Callable[..., dict[str, Any]]) -> Path:
+    """Return the made run with refusals, their ends, active sets and a summary."""
+    means = {"funding_harvester": (0.05, 0.02), "momentum_trader": (-0.1, 0.2)}
+    write_table(
+        run_directory, "activations",
+        [
+            *activated(0, 1, means, "momentum_trader"),
+            *activated(24, 2, means, "momentum_trader"),
+            *activated(48, 3, means, "funding_harvester", "momentum_trader"),
+        ],
+    )
+    ends = [-20.0, -10.0, -12.0, -18.0]
+    write_table(
+        run_directory, "shadow", [shadowed(10 + n, "EDGE", net) for n, net in enumerate(ends)]
+    )
+    codes = ["EDGE"] * 6 + ["STRATEGY_INACTIVE", "RISK_STATE"]
+    write_table(
+        run_directory, "decisions", [refused(5 + n, code) for n, code in enumerate(codes)]
+    )
+    (run_directory / "summary.json").write_text(json.dumps(made()))
+    return run_directory
 
 
 @pytest.fixture
@@ -161,6 +240,7 @@ def run_directory(tmp_path: Path) -> Path:
 
 def fill_run(directory: Path) -> None:
     """Write the tables of a quarter: one long round trip won, one lost, one still open."""
+    write_empty(directory)
     write_table(
         directory, "fills",
         [

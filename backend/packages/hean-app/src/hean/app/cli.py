@@ -216,6 +216,17 @@ def why(
 
 
 @app.command()
+def capital(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A finished run.")],
+    as_json: _JsonOption = False,
+) -> None:
+    """Say who got the capital of a run and why, and what the refusals saved or cost."""
+    from hean.app.reports.capital_view import print_capital
+
+    print_capital(run_dir, as_json=as_json)
+
+
+@app.command()
 def plan(
     capital: _CapitalOption = None,
     instruments: Annotated[

@@ -214,8 +214,13 @@ def _set_lines(plan: Plan) -> list[Text]:
 
 def _shares_table(plan: Plan) -> Table:
     table = Table(
-        box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0),
-        title="Recommended allocation", title_justify="left", title_style="bold",
+        box=None,
+        header_style="dim",
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        title="Recommended allocation",
+        title_justify="left",
+        title_style="bold",
     )
     table.add_column("strategy", no_wrap=True)
     for name in ("weight", "budget", "needs"):
@@ -223,7 +228,10 @@ def _shares_table(plan: Plan) -> Table:
     table.add_column("cheapest on", no_wrap=True)
     for one in plan.shares:
         table.add_row(
-            one.strategy, f"{100 * one.weight:.2f} %", f"{one.budget:,.2f}", _shown(one.needed),
+            one.strategy,
+            f"{100 * one.weight:.2f} %",
+            f"{one.budget:,.2f}",
+            _shown(one.needed),
             one.line.name.replace(".BYBIT", ""),
         )
     cash = plan.capital - _budgets(plan.shares)

@@ -105,8 +105,7 @@ def market_of(path: Path, prices: Sequence[str]) -> PlanMarket:
     missing = sorted({one.base for one in description.instruments if one.id not in found})
     if missing:
         raise SettingsError(
-            f"{path} has no price of {', '.join(missing)}; "
-            f"add --price {missing[0]}=<USDT> for each"
+            f"{path} has no price of {', '.join(missing)}; add --price {missing[0]}=<USDT> for each"
         )
     return PlanMarket(str(path), description, found)
 
@@ -143,9 +142,7 @@ def _priced(
     return {one.id: of_coin[one.base] for one in instruments if one.base in of_coin}
 
 
-def _completed(
-    description: FeedDescription, prices: dict[str, Decimal]
-) -> dict[str, Decimal]:
+def _completed(description: FeedDescription, prices: dict[str, Decimal]) -> dict[str, Decimal]:
     """Return the prices with those of spot and perpetual standing in for each other."""
     rules = {one.id: one for one in description.instruments}
     of_coin = {rules[name].base: price for name, price in prices.items()}
@@ -209,9 +206,7 @@ def terms_of(settings: AppSettings, drawdown: Decimal) -> PlanTerms:
     )
 
 
-def make_plan(
-    settings: AppSettings, market: PlanMarket, *, drawdown: Decimal = ZERO
-) -> Plan:
+def make_plan(settings: AppSettings, market: PlanMarket, *, drawdown: Decimal = ZERO) -> Plan:
     """Return the plan of the settings' capital on a market, at a drawdown in [0, 1)."""
     capital, terms = settings.initial_capital, terms_of(settings, drawdown)
     lines: list[PlanLine] = []
@@ -271,9 +266,7 @@ def cushion_needed(structure: Structure, settings: AppSettings) -> Bars:
         signed = float(value) * (1.0 if place % 2 == 0 else -1.0)
         gross += abs(signed)
         one, stop = leg.instrument, float(structure.stop)
-        sums.add(
-            Line(one.id, one.base, signed, stop, DEFAULT_HALF_SPREAD, 0.0, not one.is_spot)
-        )
+        sums.add(Line(one.id, one.base, signed, stop, DEFAULT_HALF_SPREAD, 0.0, not one.is_spot))
     stress = worst_loss(sums, float("inf"))
     tail = FALLBACK * LEAST_SIGMA * gross
     return (

@@ -435,9 +435,7 @@ def largest_sets(
     ordered = sorted(candidates, key=_by_need)[:_MOST_SEARCHED]
     for size in range(min(most, len(ordered)), 0, -1):
         found = [
-            chosen
-            for chosen in combinations(ordered, size)
-            if _fits(chosen, total, cluster_caps)
+            chosen for chosen in combinations(ordered, size) if _fits(chosen, total, cluster_caps)
         ]
         if found:
             return sorted(found, key=_by_total)
@@ -459,9 +457,7 @@ def _needed(chosen: Iterable[Candidate]) -> Decimal:
     return total
 
 
-def _fits(
-    chosen: Sequence[Candidate], total: Decimal, cluster_caps: Mapping[str, Decimal]
-) -> bool:
+def _fits(chosen: Sequence[Candidate], total: Decimal, cluster_caps: Mapping[str, Decimal]) -> bool:
     if _needed(chosen) > total:
         return False
     return all(

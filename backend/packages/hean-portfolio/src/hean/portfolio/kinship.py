@@ -48,6 +48,34 @@ class Kinship:
         place = {name: index for index, name in enumerate(self._names)}
         return [[self._matrix[place[a]][place[b]] for b in names] for a in names]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every strategy registered, by name."""
+        return tuple(sorted(self._declared))
+
+    def prior(self) -> Matrix:
+        """Return what is believed before any result, in the order of `names`."""
+        return prior_correlation(self.names, self._declared)
+
+    def measured(self) -> tuple[Matrix, tuple[str, ...], int]:
+        """Return what the results alone say, whose results moved, and over how many bins.
+
+        A strategy that never moved keeps its prior row.
+        """
+        found = self._found(self.names)
+        numbers = {number for one in found.values() for number in one}
+        moved = tuple(
+            name for name, one in found.items() if len({one.get(at, 0.0) for at in numbers}) > 1
+        )
+        return shrunk_correlation(found, self.prior(), 0), moved, len(numbers)
+
+    def _found(self, names: Sequence[str]) -> dict[str, dict[int, float]]:
+        series = self._performance.series
+        return {
+            name: {one.number: one.x for one in series[name].bins} if name in series else {}
+            for name in names
+        }
+
     def _on_registered(self, event: StrategyRegistered) -> None:
         self._declared[event.strategy] = event.profile.cluster
         self._seen = (-1, -1)
@@ -59,11 +87,7 @@ class Kinship:
         self._seen = seen
         self._names = sorted(self._declared)
         prior = prior_correlation(self._names, self._declared)
-        series = self._performance.series
-        found = {
-            name: {one.number: one.x for one in series[name].bins} if name in series else {}
-            for name in self._names
-        }
+        found = self._found(self._names)
         self._matrix = shrunk_correlation(found, prior, self._section.correlation_prior_bins)
         self._clusters = clusters_of(self._names, self._matrix)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hean.app.reports import sections
+from hean.app.reports.capital_sections import capital_cards
 from hean.app.reports.charts import (
     colour,
     drawdown_chart,
@@ -42,6 +43,7 @@ def page(directory: Path, summary: Summary) -> str:
         *money_cards(curves),
         net_card(net_curves(directory, last), places, curves[0]),
         capital_card(capital_stack(directory, first), places, curves[0]),
+        *capital_cards(directory, places, first, first if last is None else last),
         sections.funnel_card(summary),
         sections.trades_card(trade_totals(directory)),
         '<div class="pair">',

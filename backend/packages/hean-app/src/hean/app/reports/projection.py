@@ -14,7 +14,9 @@ from typing import Any, Final
 
 import msgspec
 
+from hean.app.reports.schemas import SCHEMAS
 from hean.core.events import (
+    ActiveStrategiesChanged,
     CapitalAllocated,
     EquityUpdated,
     Event,
@@ -29,6 +31,7 @@ from hean.core.events import (
     PositionChange,
     PositionChanged,
     RefusedBy,
+    ShadowClosed,
     Signal,
     SignalRejected,
     SignalWithdrawn,
@@ -43,106 +46,6 @@ _SLICED: Final = "sliced"
 pa: Any = import_module("pyarrow")
 pq: Any = import_module("pyarrow.parquet")
 
-_TEXT, _INT, _FLOAT = pa.string(), pa.int64(), pa.float64()
-SCHEMAS: Final[dict[str, Any]] = {
-    "fills": pa.schema(
-        [("ts_ns", _INT)]
-        + [
-            (name, _TEXT)
-            for name in (
-                "fill_id",
-                "order_id",
-                "strategy",
-                "instrument",
-                "side",
-                "price",
-                "qty",
-                "fee",
-                "liquidity",
-            )
-        ]
-    ),
-    "funding": pa.schema(
-        [("ts_ns", _INT)]
-        + [
-            (name, _TEXT)
-            for name in (
-                "strategy",
-                "instrument",
-                "rate",
-                "position_qty",
-                "mark_price",
-                "amount",
-            )
-        ]
-    ),
-    "decisions": pa.schema(
-        [
-            ("ts_ns", _INT),
-            ("signal_id", _TEXT),
-            ("strategy", _TEXT),
-            ("instrument", _TEXT),
-            ("side", _TEXT),
-            ("outcome", _TEXT),
-            ("reason", _TEXT),
-            ("value", _FLOAT),
-            ("limit", _FLOAT),
-            ("qty", _TEXT),
-            ("price", _TEXT),
-        ]
-    ),
-    "orders": pa.schema(
-        [("ts_ns", _INT)]
-        + [
-            (name, _TEXT)
-            for name in (
-                "order_id",
-                "signal_id",
-                "strategy",
-                "instrument",
-                "side",
-                "intent",
-                "style",
-                "qty",
-                "price",
-                "protective_stop",
-                "risk",
-                "status",
-                "filled",
-                "cause",
-                "reason",
-            )
-        ]
-        + [("ended_ns", _INT)]
-    ),
-    "equity": pa.schema(
-        [("ts_ns", _INT)]
-        + [(name, _TEXT) for name in ("equity", "wallet", "unrealised", "realised", "fees")]
-        + [("funding", _TEXT), ("nav", _FLOAT), ("drawdown", _FLOAT)]
-    ),
-    "allocations": pa.schema(
-        [
-            ("ts_ns", _INT),
-            ("version", _INT),
-            ("active_version", _INT),
-            ("method", _TEXT),
-            ("reason", _TEXT),
-            ("strategy", _TEXT),
-            ("weight", _FLOAT),
-            ("tier", _TEXT),
-            ("cluster", _TEXT),
-            ("performance", _FLOAT),
-            ("phase", _FLOAT),
-            ("evidence", _FLOAT),
-            ("target", _FLOAT),
-            ("floor", _FLOAT),
-            ("cap", _FLOAT),
-            ("previous", _FLOAT),
-            ("minimum_budget", _FLOAT),
-            ("bound", _TEXT),
-        ]
-    ),
-}
 _BATCH: Final = 20_000
 _LINE = msgspec.json.Encoder(order=None)
 
@@ -275,6 +178,7 @@ def allocation_rows(event: CapitalAllocated) -> Iterator[Row]:
                     "performance",
                     "phase",
                     "evidence",
+                    "evidence_error",
                     "target",
                     "floor",
                     "cap",
@@ -285,6 +189,32 @@ def allocation_rows(event: CapitalAllocated) -> Iterator[Row]:
             },
             "tier": line.tier.value,
         }
+
+
+def activation_rows(event: ActiveStrategiesChanged) -> Iterator[Row]:
+    """Yield a row for each line of an active set: who may trade, and why."""
+    for line in event.lines:
+        yield {
+            "ts_ns": event.ts_init,
+            "version": event.version,
+            "mode": event.mode,
+            "epoch": event.epoch,
+            **{name: getattr(line, name) for name in SCHEMAS["activations"].names[4:]},
+        }
+
+
+def shadow_row(event: ShadowClosed) -> Row:
+    """Return the row of `shadow.parquet` for a refused signal followed to its end."""
+    return {
+        "ts_ns": event.ts_init,
+        "opened_ns": event.opened_at,
+        "side": event.side.value,
+        **{
+            name: getattr(event, name)
+            for name in SCHEMAS["shadow"].names
+            if name not in ("ts_ns", "opened_ns", "side")
+        },
+    }
 
 
 def order_row(event: OrderRequest) -> Row:
@@ -408,6 +338,11 @@ def write_tables(events: Iterable[Event], directory: Path) -> str:
             case CapitalAllocated():
                 for row in allocation_rows(event):
                     writers["allocations"].add(row)
+            case ActiveStrategiesChanged():
+                for row in activation_rows(event):
+                    writers["activations"].add(row)
+            case ShadowClosed():
+                writers["shadow"].add(shadow_row(event))
             case OrderRequest() | SignalWithdrawn() | SignalRejected():
                 signal = waiting.pop(event.signal_id, None)
                 if signal is not None:

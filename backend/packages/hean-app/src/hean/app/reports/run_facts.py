@@ -22,6 +22,11 @@ def read_funnel(directory: Path) -> dict[str, Any]:
     return _read(directory, "funnel.json")
 
 
+def read_capital(directory: Path) -> dict[str, Any]:
+    """Return `capital.json`; raises `StateError` where no run was finished."""
+    return _read(directory, "capital.json")
+
+
 def _read(directory: Path, name: str) -> dict[str, Any]:
     path = directory / name
     if not path.is_file():

@@ -171,15 +171,46 @@ def text(value: Decimal) -> str:
 
 
 def write_run(session: Session, directory: Path, summary: Summary, *, html: bool) -> None:
-    """Write the tables, `funnel.json`, `summary.json` and, if asked, `report.html`."""
+    """Write the tables, `funnel.json`, `capital.json`, `summary.json` and maybe `report.html`."""
     events = (record.event() for record in session.journal.records())
     summary["decisions_sha256"] = write_tables(events, directory)
     (directory / "funnel.json").write_text(json.dumps(_funnel(session.system)) + "\n")
+    (directory / "capital.json").write_text(json.dumps(_capital(session.system)) + "\n")
     (directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     if html:
         from hean.app.reports.html import write_report
 
         write_report(directory, summary)
+
+
+def _capital(system: TradingSystem) -> Summary:
+    """Return what only the running parts know: how strategies move together, who won which slot."""
+    kinship, slots = system.portfolio.kinship, system.tracker.statistics()
+    measured, moved, bins = kinship.measured()
+    return {
+        "correlation": {
+            "names": kinship.names,
+            "prior": kinship.prior(),
+            "measured": measured,
+            "in_force": kinship.between(kinship.names),
+            "moved": moved,
+            "bins": bins,
+            "prior_bins": system.settings.portfolio.correlation_prior_bins,
+        },
+        "slots": {
+            "max": slots.maximum,
+            "peak": slots.peak,
+            "granted": slots.granted,
+            "contended": slots.contended,
+            "expired": slots.expired,
+            "refused": slots.refused_by_strategy,
+            "won": slots.won,
+            "lost_to": [
+                {"loser": loser, "to": other, "count": count}
+                for loser, other, count in slots.lost_to
+            ],
+        },
+    }
 
 
 def _funnel(system: TradingSystem) -> Summary:
