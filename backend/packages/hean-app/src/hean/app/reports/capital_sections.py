@@ -47,7 +47,8 @@ def weights_card(directory: Path) -> str:
     )
     rows = [
         [
-            escape(one.strategy), one.tier, f"{100 * one.weight:.2f} %", f"{100 * one.target:.2f} %",
+            escape(one.strategy), one.tier,
+            f"{100 * one.weight:.2f} %", f"{100 * one.target:.2f} %",
             f"{one.evidence:+.2f}", f"{one.evidence_error:.3f}", f"{one.minimum_budget:,.2f}",
             one.bound,
         ]
