@@ -69,14 +69,8 @@ def open_position(
     now: int,
 ) -> PositionOpened:
     """Open a virtual position and return its event."""
-    price = average = event.price
-    cost = signed * price
-    quantity, whole_cost = signed, cost
-    dust, dust_cost = book.dust.get(strategy, _NO_DUST)
-    if dust and (dust > 0) is (signed > 0):
-        del book.dust[strategy]
-        quantity, whole_cost = signed + dust, cost + dust_cost
-        average = MONEY.divide(whole_cost, quantity)
+    cost = signed * event.price
+    quantity, whole_cost, average = _with_dust(book, strategy, signed, cost, event.price)
     risk = risk_of_fill(order, event)
     signal, group, stop = "", "", None
     if order is not None:
@@ -117,6 +111,18 @@ def open_position(
         fill_id=fill_id,
         group=group,
     )
+
+
+def _with_dust(
+    book: InstrumentBook, strategy: str, signed: Decimal, cost: Decimal, price: Decimal
+) -> tuple[Decimal, Decimal, Decimal]:
+    """Return quantity, cost and average with what the strategy has left, and take that in."""
+    dust, dust_cost = book.dust.get(strategy, _NO_DUST)
+    if not dust or (dust > 0) is not (signed > 0):
+        return signed, cost, price
+    del book.dust[strategy]
+    quantity, whole_cost = signed + dust, cost + dust_cost
+    return quantity, whole_cost, MONEY.divide(whole_cost, quantity)
 
 
 def _changed(
