@@ -27,7 +27,7 @@ def column(table: MicroPriceTable) -> list[float]:
 
 
 def test_a_planted_lean_is_found_in_every_bucket() -> None:
-    """Where I leans the next move and is drawn anew after it, G is the chance to move x the lean."""
+    """Where I leans the next move and is drawn anew after, G is the chance to move x the lean."""
     table = fit_micro_price("planted", *touches(1, 1.0))
     assert table.version == "planted"
     assert len(table.corrections) == IMBALANCE_BUCKETS

@@ -103,7 +103,7 @@ def hourly_histogram_batch(
     bounds = np.array(edges)
     places = np.searchsorted(bounds, x, side="right")
     found, starts = np.unique(hours, return_index=True)
-    ends = np.append(starts[1:], len(x))
+    ends = np.append(starts, len(x))[1:]
     per_hour = [
         np.bincount(places[low:high], minlength=len(edges) + 1)
         for low, high in zip(starts, ends, strict=True)
@@ -128,7 +128,7 @@ def hour_of_week_histogram_batch(
     places = np.searchsorted(bounds, x, side="right")
     slots = np.zeros((HOURS_OF_WEEK, len(edges) + 1), dtype=np.int64)
     found, starts = np.unique(hours, return_index=True)
-    ends = np.append(starts[1:], len(x))
+    ends = np.append(starts, len(x))[1:]
     for at, hour in enumerate(found):
         slot = slots[hour % HOURS_OF_WEEK]
         slot >>= 1
