@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from hean.core.bus import Bus, Stage
 from hean.core.events.decision import OrderRequest
 from hean.core.events.portfolio import PositionChanged, PositionClosed, PositionOpened
@@ -28,10 +26,11 @@ from hean.core.events.venue import (
     OrderRejected,
     OrderSubmitted,
     OrderUnknown,
+    VenueSnapshot,
 )
 from hean.core.ids import sliced_request
 from hean.core.instruments import ZERO
-from hean.core.slot_policy import PolicyState, SlotPolicy
+from hean.core.slot_policy import SlotPolicy
 from hean.core.slots import (
     NEVER,
     Entry,
@@ -41,6 +40,8 @@ from hean.core.slots import (
     SlotKey,
     SlotRequest,
     SlotStatistics,
+    TrackerState,
+    question,
 )
 from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
@@ -51,19 +52,6 @@ if TYPE_CHECKING:
 _SECOND_NS = 1_000_000_000
 _SWEEP = "sweep"
 _ENTRIES = frozenset({Intent.OPEN, Intent.QUOTE, Intent.LEG})
-
-
-class _State(msgspec.Struct, frozen=True):
-    slots: list[tuple[str, str, Slot]]
-    policy: PolicyState
-    peak: int
-    granted: int
-    contended: int
-    expired: int
-    unreserved: int
-    refused: dict[str, int]
-    won: dict[str, int]
-    lost_to: list[tuple[str, str, int]]
 
 
 _Report = OrderRejected | OrderCancelled | OrderExpired
@@ -101,6 +89,7 @@ class InFlightTracker:
         bus.subscribe(OrderCancelled, self._on_ended, stage=stage, owner=owner)
         bus.subscribe(OrderExpired, self._on_ended, stage=stage, owner=owner)
         bus.subscribe(OrderUnknown, self._on_unknown, stage=stage, owner=owner)
+        bus.subscribe(VenueSnapshot, self._on_snapshot, stage=stage, owner=owner)
         bus.subscribe(PositionOpened, self._on_opened, stage=stage, owner=owner)
         bus.subscribe(PositionChanged, self._on_changed, stage=stage, owner=owner)
         bus.subscribe(PositionClosed, self._on_closed, stage=stage, owner=owner)
@@ -335,6 +324,15 @@ class InFlightTracker:
                 order.deadline = self._agenda.now + self._ttl
                 self._arm(self._agenda.now)
 
+    def _on_snapshot(self, event: VenueSnapshot) -> None:
+        """Know of what the venue lists that it works."""
+        with self._lock:
+            for one in event.orders:
+                slot = self._slots.get((one.strategy, one.instrument))
+                order = None if slot is None else slot.orders.get(one.client_order_id)
+                if order is not None and not order.ended:
+                    order.accepted, order.unknown, order.deadline = True, False, NEVER
+
     def _on_opened(self, event: PositionOpened) -> None:
         with self._lock:
             key = (event.strategy, event.instrument)
@@ -406,7 +404,7 @@ class InFlightTracker:
                     self._expired += 1
                     order.unknown = True
                     order.deadline = now + self._ttl
-                    questions.append(_question(key, client_order_id, now))
+                    questions.append(question(key, client_order_id, now))
         if is_waiting:
             self._agenda.arm(self.name, _SWEEP, now + self._sweep_every)
         return questions
@@ -414,7 +412,7 @@ class InFlightTracker:
     def snapshot(self) -> bytes:
         """Return slots, claims and counts."""
         with self._lock:
-            state = _State(
+            state = TrackerState(
                 [(*key, slot) for key, slot in self._slots.items()],
                 self._policy.state(),
                 self._peak,
@@ -430,7 +428,7 @@ class InFlightTracker:
 
     def restore(self, state: bytes) -> None:
         """Take over the slots of a snapshot; the agenda restores the sweep's timer."""
-        found = unpack(state, self.name, 1, _State)
+        found = unpack(state, self.name, 1, TrackerState)
         with self._lock:
             self._slots = {(name, where): slot for name, where, slot in found.slots}
             self._held = {}
@@ -442,15 +440,3 @@ class InFlightTracker:
             self._unreserved = found.unreserved
             self._refused, self._won = dict(found.refused), dict(found.won)
             self._lost_to = {(loser, other): count for loser, other, count in found.lost_to}
-
-
-def _question(key: SlotKey, client_order_id: str, now: int) -> OrderUnknown:
-    return OrderUnknown(
-        ts_event=now,
-        ts_init=now,
-        client_order_id=client_order_id,
-        strategy=key[0],
-        instrument=key[1],
-        reason="no acknowledgement in time",
-        causation_id=client_order_id,
-    )

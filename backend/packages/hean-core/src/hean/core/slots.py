@@ -7,7 +7,9 @@ from decimal import Decimal
 import msgspec
 
 from hean.core.events.reasons import ReasonCode
+from hean.core.events.venue import OrderUnknown
 from hean.core.instruments import ZERO
+from hean.core.slot_policy import PolicyState
 
 NEVER = 1 << 62
 """The deadline of what need not be acknowledged."""
@@ -85,3 +87,31 @@ class Slot(msgspec.Struct):
     reserved_until: int = 0
     is_open: bool = False
     orders: dict[str, Entry] = {}
+
+
+class TrackerState(msgspec.Struct, frozen=True):
+    """What a snapshot of the tracker holds."""
+
+    slots: list[tuple[str, str, Slot]]
+    policy: PolicyState
+    peak: int
+    granted: int
+    contended: int
+    expired: int
+    unreserved: int
+    refused: dict[str, int]
+    won: dict[str, int]
+    lost_to: list[tuple[str, str, int]]
+
+
+def question(key: SlotKey, client_order_id: str, now: int) -> OrderUnknown:
+    """Return the doubt about an order that was not acknowledged in time."""
+    return OrderUnknown(
+        ts_event=now,
+        ts_init=now,
+        client_order_id=client_order_id,
+        strategy=key[0],
+        instrument=key[1],
+        reason="no acknowledgement in time",
+        causation_id=client_order_id,
+    )
