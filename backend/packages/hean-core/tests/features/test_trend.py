@@ -180,3 +180,18 @@ def test_a_snapshot_in_mid_stream_gives_the_same_remainder() -> None:
         live.update(change)
         again.update(change)
     assert msgspec.msgpack.encode(again) == msgspec.msgpack.encode(live)
+
+
+def test_a_crash_stays_within_what_a_snapshot_holds() -> None:
+    """A fall of 35 % in a second and back, twice, is the same in batch and fits into 64 bits."""
+    found = returns()[: RANGE_WINDOW + 3000].copy()
+    for at, size in ((3500, -430_000_000), (3900, 430_000_000), (4400, -500_000_000)):
+        found[at] = size
+    trend = Trend.of()
+    live = [math.nan] * len(found)
+    for at, one in enumerate(found.tolist()):
+        trend.update(one)
+        live[at] = trend.variance_ratio()
+    batch = trend_batch(found, np.full(len(found), 1e-4))["variance_ratio"]
+    assert np.array_equal(np.array(live), batch, equal_nan=True)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(trend), type=Trend) == trend

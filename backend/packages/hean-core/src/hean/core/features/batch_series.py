@@ -25,6 +25,7 @@ from hean.core.features.exact import NAN
 from hean.core.features.pairs import LOG_UNIT
 from hean.core.features.trend import (
     IMPULSE_WINDOW,
+    MOST_STEP,
     RANGE_WINDOW,
     REVERSION_HALF_LIFE,
     REVERSION_STEP,
@@ -67,6 +68,13 @@ def volatility_batch(second: Integers, return_e9: Integers) -> dict[str, Floats]
     }
 
 
+def _times_step(total: Integers) -> Floats:
+    """Return STEP*total; in integers of any length where a crash would leave 64 bits."""
+    if total.max(initial=0) <= (1 << 63) // STEP - 1:
+        return (STEP * total).astype(np.float64)
+    return np.array([float(STEP * one) for one in total.tolist()])
+
+
 def trend_batch(return_e9: Integers, sigma_slow: Floats) -> dict[str, Floats]:
     """Return the columns of `Trend`."""
 
@@ -89,11 +97,11 @@ def trend_batch(return_e9: Integers, sigma_slow: Floats) -> dict[str, Floats]:
     columns["range_ratio"] = after(
         divide(width[1:].astype(np.float64), np.sqrt(total), 0.0), RANGE_WINDOW
     )
-    step = rolling_sum_batch(return_e9, STEP)
+    step = np.clip(rolling_sum_batch(return_e9, STEP), -MOST_STEP, MOST_STEP)
     step[: STEP - 1] = 0
     steps = rolling_sum_batch(step * step, RANGE_WINDOW).astype(np.float64)
     columns["variance_ratio"] = after(
-        divide(steps, (STEP * total).astype(np.float64), 1.0), RANGE_WINDOW + STEP - 1
+        divide(steps, _times_step(total), 1.0), RANGE_WINDOW + STEP - 1
     )
     size = np.abs(rolling_sum_batch(return_e9, IMPULSE_WINDOW)) * 1e-9
     z = np.array(sigma_slow)

@@ -21,6 +21,8 @@ ZETA_WINDOWS: Final = (60, 300, 900, 3600, 14400)
 RANGE_WINDOW: Final = 3600
 STEP: Final = 60
 """Length q of the variance ratio's longer returns, in seconds."""
+MOST_STEP: Final = 1 << 27
+"""Longest 60-s return that counts, 13.4 %: a crash must not take the sums past 64 bits."""
 IMPULSE_WINDOW: Final = 30
 REVERSION_STEP: Final = 10
 REVERSION_HALF_LIFE: Final = 360.0
@@ -64,8 +66,8 @@ class Trend(msgspec.Struct):
         self.returns.push(return_e9)
         self.squares.push(return_e9 * return_e9)
         if self.returns.count >= STEP:
-            step = self.returns.over(STEP)
-            self.steps.push(step * step)
+            step = abs(self.returns.over(STEP))
+            self.steps.push(step * step if step < MOST_STEP else MOST_STEP * MOST_STEP)
         self.highest.push(path)
         self.lowest.push(-path)
 
