@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from math import inf, isinf, sqrt
+from math import inf, isinf, nan, sqrt
 
 import pytest
 from hypothesis import given
@@ -21,6 +21,7 @@ from hean.core.edge import (
     belief_of,
     break_even_rate,
     cell_of,
+    check_claim,
     check_plan,
     first_sufficient,
     guard_confidence,
@@ -202,3 +203,10 @@ def test_plans_must_pay_for_their_costs() -> None:
     assert check_plan(22.0, 32.0, 11.0) == PlanFault("target", 32.0, 33.0)
     assert check_plan(22.0, 33.0, 11.0) is None
     assert check_plan(22.0, None, 11.0) is None
+
+
+def test_a_forecast_must_exceed_its_cost() -> None:
+    """A claim of just the cost, or of nothing known, is a fault; above it the claim passes."""
+    assert check_claim(11.1, 11.0) is None
+    assert check_claim(11.0, 11.0) == PlanFault("edge", 11.0, 11.0)
+    assert check_claim(nan, 11.0) is not None

@@ -139,6 +139,55 @@ def test_a_plan_that_lives_on_a_rebate_needs_one() -> None:
     assert system.of(SignalRejected)[-1].code is ReasonCode.NO_REBATE
 
 
+def _forecast(system: RiskSystem, number: int, edge_bp: float, cost_bp: float) -> None:
+    """Ask for an entry whose plan is wide enough and whose forecast is `edge_bp`."""
+    system.tick()
+    system.take(
+        signal(
+            "alpha",
+            number=number,
+            limit=3_500.0,
+            stop=3_430.0,
+            targets=(3_710.0,),
+            edge_bp=edge_bp,
+            cost_bp=cost_bp,
+            instrument=ETH,
+            at=system.now,
+        )
+    )
+
+
+def test_a_forecast_below_its_cost_leaves_no_order() -> None:
+    """Where the row claims edge, |f| must exceed c, even in ACTIVE; at zero fees it passes."""
+    scalper = replace(profile("alpha", directional=True), claims_edge=True)
+    system = RiskSystem(scalper, settings=ENFORCE, capital="3000")
+    _forecast(system, 1, 0.3, 4.0)
+    for index in range(60):
+        shadow(system, 25.0 + index % 3)
+    _forecast(system, 2, 0.3, 4.0)
+    refusals = system.of(SignalRejected)
+    assert [one.code for one in refusals] == [ReasonCode.EDGE, ReasonCode.EDGE]
+    assert (refusals[1].number, refusals[1].limit) == (0.3, 4.0)
+    assert system.orders() == []
+    _forecast(system, 3, 0.3, 0.0)
+    assert len(system.orders()) == 1
+
+
+def test_a_row_without_a_claim_is_not_held_to_one() -> None:
+    """A strategy that states no forecast is judged by its plan and its outcomes alone."""
+    system = RiskSystem(profile("alpha", directional=True), settings=ENFORCE, capital="3000")
+    _forecast(system, 1, 0.0, 4.0)
+    assert [one.code for one in system.of(SignalRejected)] == [ReasonCode.EDGE_UNPROVEN]
+
+
+def test_observe_records_a_weak_forecast_and_trades() -> None:
+    """Under observe the order goes out and says that live would have refused it: EDGE."""
+    scalper = replace(profile("alpha", directional=True), claims_edge=True)
+    system = RiskSystem(scalper, settings=HEANSettings(edge_guard="observe"), capital="3000")
+    _forecast(system, 1, 0.3, 4.0)
+    assert ("would_refuse.EDGE", 0.3) in system.orders()[0].size_factors
+
+
 def test_observe_gives_the_same_verdicts_and_refuses_nothing() -> None:
     """Objections are counted alike under both settings; observe lets the order through."""
     counts: list[dict[str, int]] = []

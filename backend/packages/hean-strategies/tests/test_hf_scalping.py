@@ -102,8 +102,10 @@ def _log(events: Sequence[Event], *, free: bool = True) -> Log:
 
 
 def _pays(signal: Signal) -> ReasonCode | None:
-    """Refuse as the guard's plan check does: the claim must exceed the cost."""
-    return ReasonCode.EDGE if signal.expected_edge_bp <= signal.cost_bp else None
+    """Refuse as the guard's check of the claim does, which the scalper's row asks for."""
+    assert HFScalping.row.claims_edge
+    fault = edge.check_claim(signal.expected_edge_bp, signal.cost_bp)
+    return None if fault is None else ReasonCode.EDGE
 
 
 def _bench(

@@ -211,3 +211,8 @@ def check_plan(stop_bp: float, target_bp: float | None, cost_bp: float) -> PlanF
     if target_bp is not None and target_bp < TARGET_COSTS * cost_bp:
         return PlanFault("target", target_bp, TARGET_COSTS * cost_bp)
     return None
+
+
+def check_claim(edge_bp: float, cost_bp: float) -> PlanFault | None:
+    """Return why a forecast does not pay by its own words: it must exceed the cost."""
+    return None if edge_bp > cost_bp else PlanFault("edge", edge_bp, cost_bp)

@@ -17,7 +17,9 @@ from hean.core.bus import Bus, Stage
 from hean.core.edge import (
     Belief,
     Cell,
+    PlanFault,
     belief_of,
+    check_claim,
     check_plan,
     first_sufficient,
     guard_confidence,
@@ -58,6 +60,22 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     limit: float
     mode: GuardMode
     confidence: float
+
+
+def _plan_fault(
+    profile: StrategyProfile, signal: Signal, price: float, stop: float | None
+) -> PlanFault | None:
+    """Return why a plan does not pay: its stop and target, then its own forecast."""
+    cost = signal.cost_bp
+    if profile.directional and stop is not None and price > 0.0:
+        stop_bp = abs(price - stop) / price * 1e4
+        target_bp = None
+        if signal.targets:
+            target_bp = abs(signal.targets[0] - price) / price * 1e4
+        fault = check_plan(stop_bp, target_bp, cost)
+        if fault is not None:
+            return fault
+    return check_claim(signal.expected_edge_bp, cost) if profile.claims_edge else None
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -118,12 +136,8 @@ class EdgeGuard:
         code, number, limit = None, 0.0, 0.0
         if profile is not None and profile.needs_rebate and maker_fee >= 0:
             code, number = ReasonCode.NO_REBATE, float(maker_fee) * 1e4
-        elif profile is not None and profile.directional and stop is not None and price > 0.0:
-            stop_bp = abs(price - stop) / price * 1e4
-            target_bp = None
-            if signal.targets:
-                target_bp = abs(signal.targets[0] - price) / price * 1e4
-            fault = check_plan(stop_bp, target_bp, cost)
+        elif profile is not None:
+            fault = _plan_fault(profile, signal, price, stop)
             if fault is not None:
                 code, number, limit = ReasonCode.EDGE, fault.number_bp, fault.limit_bp
         if code is None and track.mode is GuardMode.SHADOW:

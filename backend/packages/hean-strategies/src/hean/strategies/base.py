@@ -223,6 +223,7 @@ class Strategy(ABC, Generic[StateT, SectionT]):
             needs_rebate=row.needs_rebate,
             market_neutral=row.market_neutral,
             affinity=row.affinity,
+            claims_edge=row.claims_edge,
             parameters_sha256=sha256(self.section.model_dump_json().encode()).hexdigest(),
         )
 

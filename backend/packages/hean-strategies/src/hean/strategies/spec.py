@@ -34,7 +34,9 @@ class SpecRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One strategy's row: what it needs, when it may open, how often, and how.
 
     `max_bar_interval_seconds` is 0 where it cannot run on bars alone; `spared_on_bars` are needs it
-    can do without there. `capped_per_symbol` says that `daily_cap` counts each instrument for itself. `place` is where we expect it at entry-tier fees.
+    can do without there. `capped_per_symbol` says that `daily_cap` counts each instrument for
+    itself. `place` is where we expect it at entry-tier fees. `claims_edge` says that a signal's
+    expected edge is a forecast, which the guard holds against its cost.
     """
 
     strategy: str
@@ -57,6 +59,7 @@ class SpecRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     typical_stop_bp: float
     cluster: str = ""
     directional: bool = False
+    claims_edge: bool = False
     carry: bool = False
     needs_rebate: bool = False
     market_neutral: bool = False
@@ -105,6 +108,7 @@ HF_SCALPING: Final = SpecRow(
     typical_stop_bp=25,
     cluster="spread_capture",
     directional=True,
+    claims_edge=True,
     affinity=_favour("ice", "water"),
 )
 INVENTORY_NEUTRAL_MM: Final = SpecRow(

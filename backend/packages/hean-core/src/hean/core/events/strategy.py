@@ -62,7 +62,8 @@ class StrategyProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The machine-checkable row of a strategy.
 
     `needs` must be carried by the feed, `optional_needs` may be. `typical_stop_bp` feeds the
-    planner. `directional` strategies are checked for stop >= 2c and first target >= 3c.
+    planner. `directional` strategies are checked for stop >= 2c and first target >= 3c; where
+    `claims_edge` each signal's expected edge is a forecast, and must exceed its cost.
     `cooldown_seconds` is also the starvation bound of its slots. `cluster` names strategies that
     count as one in caps.
     """
@@ -88,6 +89,7 @@ class StrategyProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     market_neutral: bool = False
     affinity: Affinity = Affinity()
     parameters_sha256: str = ""
+    claims_edge: bool = False
 
 
 class StrategyRegistered(Event, frozen=True, kw_only=True):
