@@ -26,7 +26,7 @@ from hean.core.events import (
     Signal,
 )
 from hean.core.instruments import Instrument
-from hean.core.testing import BTC, SECOND, START, book, btc_perpetual, perpetual, trade
+from hean.core.testing import BTC, SECOND, START, book, btc_perpetual, btc_spot, perpetual, trade
 from hean.strategies.bench import Log, build
 from hean.strategies.desk import Holding
 from hean.strategies.inventory_neutral_mm import InventoryNeutralMM
@@ -337,6 +337,15 @@ def test_inventory_leaves_passively_where_quotes_are_refused() -> None:
     assert left
     assert (left[0].style, left[0].side) == (OrderStyle.POST_ONLY, Side.SELL)
     assert (left[0].limit or 0.0) > PRICE * 1.0004
+
+
+def test_spot_that_cannot_be_borrowed_is_only_bought() -> None:
+    """On spot alone the first quote is a bid; an ask follows only against what is held."""
+    rules = msgspec.structs.replace(btc_spot(), borrowable=False)
+    found = _bench(_calm(40, rules=rules, wick=lambda s: -17.0 if s == 5 else 0.0), rules)
+    filled = BEGIN + (WARM + 5) * SECOND
+    assert {one.side for one in found.entries if one.ts_init < filled} == {Side.BUY}
+    assert Side.SELL in {one.side for one in found.entries if one.ts_init > filled}
 
 
 def test_toxic_flow_is_refused() -> None:

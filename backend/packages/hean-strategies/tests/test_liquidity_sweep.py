@@ -340,7 +340,7 @@ def _walked(seed: int, days: int) -> tuple[int, list[float]]:
 
 def _outcome_bp(path: Sequence[float], sign: int, risk: float) -> float:
     """Return what a trade from the path's start earns: stop, 3 R, or the quarter of an hour."""
-    entry = path[0]
+    price = entry = path[0]
     for price in path:
         move = (price - entry) * sign
         if move <= -risk or move >= 3.0 * risk:

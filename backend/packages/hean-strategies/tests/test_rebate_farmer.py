@@ -22,7 +22,7 @@ from hean.core.events import (
     Side,
     Signal,
 )
-from hean.core.testing import BTC, SECOND, START, book, btc_perpetual
+from hean.core.testing import BTC, SECOND, START, book, btc_perpetual, btc_spot
 from hean.strategies.bench import Log, Verdict, build
 from hean.strategies.quote_bench import QuoteBench
 from hean.strategies.rebate_farmer import RebateFarmer
@@ -236,6 +236,19 @@ def test_a_days_orders_are_capped() -> None:
     bench.run(log.events)
     assert not bench.entries
     assert ReasonCode.DAILY_CAP in bench.codes()
+
+
+def test_spot_that_cannot_be_borrowed_is_only_bought() -> None:
+    """On spot alone one bid rests, renewed every five minutes."""
+    rules = msgspec.structs.replace(btc_spot(), id=BTC, borrowable=False)
+    events = sorted(_quiet(330), key=lambda one: one.ts_init)
+    needs = (Need.QUOTES, Need.TRADES, Need.DEPTH)
+    log = Log(instruments=(rules,), carries={BTC: needs}, events=events)
+    found = QuoteBench(build(RebateFarmer, log), log).run(log.events)
+    assert [(one.side, one.ts_init) for one in found.entries] == [
+        (Side.BUY, FIRST),
+        (Side.BUY, FIRST + 300 * SECOND),
+    ]
 
 
 def test_the_invariants_hold() -> None:

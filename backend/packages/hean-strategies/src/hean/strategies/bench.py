@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -144,7 +144,7 @@ class Bench:
             counts[one.code] = counts.get(one.code, 0) + 1
         return counts
 
-    def run(self, events: Sequence[Event]) -> Bench:
+    def run(self, events: Sequence[Event]) -> Self:
         """Feed events in order."""
         for event in events:
             self.feed(event)

@@ -13,7 +13,7 @@ from hean.strategies.decisions import Plan, fee_bp
 from hean.strategies.desk import mid, spread_bp
 from hean.strategies.pace import SECOND_NS
 from hean.strategies.quote_model import Intensity, Markouts, half_spread_bp
-from hean.strategies.quoting import QuoteDesk
+from hean.strategies.quoting import QuoteDesk, may_open_short
 from hean.strategies.spec import INVENTORY_NEUTRAL_MM, tunable
 from hean.strategies.windows import Average
 
@@ -120,6 +120,8 @@ def plans_of(
 
 def _is_open(desk: MarketMakingDesk, sign: int, section: MarketMakingSettings) -> bool:
     """Whether a side may be quoted: safe from the flow, and within the inventory's bound."""
+    if sign < 0 and desk.clips <= 0.0 and not may_open_short(desk.specification):
+        return False
     safe = desk.flow_z * sign > -section.ofi_z
     return safe and desk.clips * sign < section.inventory_clips - 1.0
 

@@ -20,6 +20,7 @@ DEPTHS_BP = (0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
 """Distances at which it is counted how often trades come through."""
 WINDOW_SECONDS = 1800
 _KEPT = 0.5
+_LEAST_DECLINE = 0.01
 _FILLS_HALF_LIFE = 20.0
 
 
@@ -42,7 +43,7 @@ def fit_intensity(counts: Sequence[int], seconds: int) -> tuple[float, float] | 
         [w * (d - x) * (r - y) for w, (d, _), r in zip(weights, known, rates, strict=True)]
     )
     slope = above / below
-    return (exp(y - slope * x), -slope) if slope < 0.0 else None
+    return (exp(y - slope * x), -slope) if slope <= -_LEAST_DECLINE else None
 
 
 class Intensity(msgspec.Struct, kw_only=True):

@@ -22,6 +22,7 @@ from hean.core.events import (
     SignalRejected,
 )
 from hean.core.ids import client_order_id, signal_id
+from hean.core.instruments import Instrument
 from hean.strategies.decisions import NOTHING, Outputs, Plan, State, leave, wish
 from hean.strategies.desk import Desk, wished
 
@@ -46,6 +47,11 @@ class QuoteDesk(Desk, kw_only=True):
     def live(self) -> list[Quoted]:
         """The quotes of the newest group, as far as they have not ended."""
         return [one for one in self.quotes if not one.leaving]
+
+
+def may_open_short(instrument: Instrument) -> bool:
+    """Return whether a sale may open a position: not of spot that cannot be borrowed."""
+    return instrument.borrowable or not instrument.is_spot
 
 
 def quote(state: State, desk: QuoteDesk, now: int, plans: Sequence[Plan]) -> Outputs:

@@ -37,6 +37,7 @@ from hean.strategies.quoting import (
     QuoteDesk,
     ended_quote,
     flatten,
+    may_open_short,
     pull_quotes,
     quote,
     quoted_order,
@@ -212,7 +213,7 @@ def _on_frame(state: RebateState, event: Frame, section: RebateSettings) -> Outp
         return NOTHING if desk.quotes else _place(state, desk, market, now, section)
     drift = 1e4 * abs(desk.anchor.mean / desk.placed - 1.0)
     is_due = now - live[0].published >= _REFRESH_NS
-    if is_due or drift > _DRIFT_SHARE * desk.offset or len(live) < 2:
+    if is_due or drift > _DRIFT_SHARE * desk.offset or len(live) < len(_sides(desk)):
         return _place(state, desk, market, now, section, drifted=not is_due)
     return NOTHING
 
@@ -257,7 +258,7 @@ def _place(
     """Place or replace both orders: every five minutes, at once when the anchor has drifted."""
     day, cap = now // DAY_NS, REBATE_FARMER.daily_cap
     paced = None if drifted else desk.pace.refusal(now, PACE)
-    if paced is None and state.day == day and state.orders + 2 > cap:
+    if paced is None and state.day == day and state.orders + len(_sides(desk)) > cap:
         paced = ReasonCode.DAILY_CAP, float(state.orders), float(cap)
     if paced is not None:
         pulled = pull_quotes(state, desk, now, str(paced[0]))
@@ -284,7 +285,7 @@ def _plans(desk: RebateDesk, market: Quote, section: RebateSettings) -> list[Pla
         support = 0.5
     fee = fee_bp(desk.specification, maker=True)
     plans: list[Plan] = []
-    for sign in (1, -1):
+    for sign in _sides(desk):
         price = _behind_cluster(desk, sign, anchor * (1.0 - sign * desk.offset / 1e4))
         price = min(price, market.bid) if sign > 0 else max(price, market.ask)
         adverse = desk.markouts.adverse_bp(sign, section.assumed_adverse_bp)
@@ -305,6 +306,10 @@ def _plans(desk: RebateDesk, market: Quote, section: RebateSettings) -> list[Pla
             )
         )
     return plans
+
+
+def _sides(desk: RebateDesk) -> tuple[int, ...]:
+    return (1, -1) if may_open_short(desk.specification) else (1,)
 
 
 def _behind_cluster(desk: RebateDesk, sign: int, price: float) -> float:
