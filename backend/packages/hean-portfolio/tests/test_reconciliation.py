@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from hean.core.events import (
     OrderCancelled,
     ReconciliationBreak,
@@ -9,10 +12,18 @@ from hean.core.events import (
     VenuePosition,
     VenueSnapshot,
 )
-from hean.core.testing import BTC, SECOND, START, cancelled, filled, order_request
-from hean.portfolio import EXTERNAL
+from hean.core.testing import (
+    BTC,
+    SECOND,
+    START,
+    MiniSystem,
+    cancelled,
+    filled,
+    order_request,
+)
+from hean.portfolio import EXTERNAL, Portfolio
 
-from .scenes import booted, fill_of
+from .scenes import SPOT, ZERO, booted, fill_of
 
 
 def answer(
@@ -102,3 +113,65 @@ def test_what_nobody_here_opened_is_adopted() -> None:
     held = portfolio.ledger.position(EXTERNAL, BTC)
     assert held is not None
     assert held.quantity == Decimal("0.003")
+
+
+def dusted(leftovers: list[int]) -> tuple[MiniSystem, Portfolio]:
+    """Return a system in which each strategy traded spot and kept less than a lot, in 1e-7 BTC."""
+    system, portfolio = booted("1000")
+    for number, left in enumerate(leftovers):
+        bought = Decimal("0.001") + left * Decimal("1E-7")
+        name = f"s{number}"
+        system.take(
+            fill_of(name, Side.BUY, str(bought), "100000", number=2 * number, instrument=SPOT),
+            fill_of(name, Side.SELL, "0.001", "100000", number=2 * number + 1, instrument=SPOT),
+        )
+    return system, portfolio
+
+
+def holding(portfolio: Portfolio, quantity: Decimal) -> VenueSnapshot:
+    """Return a venue's answer with so much spot and the wallet of the books."""
+    return VenueSnapshot(
+        ts_event=START,
+        ts_init=START,
+        positions=(
+            VenuePosition(instrument=SPOT, quantity=quantity, entry_price=Decimal(100_000)),
+        ),
+        orders=(),
+        wallet=portfolio.ledger.venue_wallet,
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=8))
+def test_dust_beyond_a_lot_is_held_and_not_foreign(leftovers: list[int]) -> None:
+    """Spot dust of several strategies, however much together, is in the books: nothing to adopt."""
+    system, portfolio = dusted(leftovers)
+    book = portfolio.ledger.books[SPOT]
+    dust = sum(leftovers) * Decimal("1E-7")
+    assert list(portfolio.ledger.positions()) == []
+    assert book.quantity == sum((left for left, _ in book.dust.values()), ZERO) == dust
+    found = holding(portfolio, dust)
+    assert portfolio.reconciler.differences(found) == ()
+    system.take(found, found)
+    assert system.of(ReconciliationBreak) == []
+    assert portfolio.ledger.position(EXTERNAL, SPOT) is None
+    assert book.quantity == dust
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 9), max_size=8), st.integers(1, 5_000))
+def test_what_is_foreign_is_adopted_without_our_dust(leftovers: list[int], lots: int) -> None:
+    """Beside dust only what the books lack becomes EXTERNAL's; after it both agree for good."""
+    system, portfolio = dusted(leftovers)
+    foreign = lots * Decimal("1E-6")
+    dust = sum(leftovers) * Decimal("1E-7")
+    found = holding(portfolio, dust + foreign)
+    system.take(found)
+    held = portfolio.ledger.position(EXTERNAL, SPOT)
+    assert held is not None
+    assert held.quantity == foreign
+    assert portfolio.ledger.books[SPOT].quantity == dust + foreign
+    again = holding(portfolio, dust + foreign)
+    assert portfolio.reconciler.differences(again)[:1] == ()
+    system.take(again, again)
+    assert [one for one in system.of(ReconciliationBreak) if one.instrument == SPOT] == []

@@ -120,7 +120,8 @@ class Reconciler:
         names = {one.instrument for one in broken}
         for one in found:
             if self._is_external(one):
-                self._ledger.adopt(one.instrument, one.venue, entries[one.instrument])
+                foreign = EXACT.subtract(one.venue, one.books)
+                self._ledger.adopt(one.instrument, foreign, entries[one.instrument])
         self._seen = {
             one.instrument: self._look(one, one.instrument in names)
             for one in found
