@@ -82,7 +82,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return self.__dict__.get("_lot") or self._keep("_lot", float(self.lot_step))
 
     def _keep(self, name: str, value: float) -> float:
-        self.__dict__[name] = value
+        vars(self)[name] = value
         return value
 
     def margin_tiers(self) -> tuple[MarginTier, ...]:
