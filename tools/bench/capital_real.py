@@ -101,7 +101,8 @@ def run(dataset: str, capital: str, name: str, options: tuple[str, ...]) -> dict
         "refused_inactive": summary["rejections"].get("STRATEGY_INACTIVE", 0),
         "books_balance": summary["books_balance"],
         "runnable": [
-            one for one, found in summary["strategies"].items()
+            one
+            for one, found in summary["strategies"].items()
             if not found.get("cannot_run_because")
         ],
     }

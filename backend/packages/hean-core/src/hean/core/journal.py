@@ -12,7 +12,6 @@ import json
 import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Protocol
@@ -434,7 +433,6 @@ class JournalRecorder:
         self._kernel = kernel
         self._last_equity_ns = 0
         self._last_wallet = ""
-        self._wallet: Decimal | None = None
         self._told = ""
         self._bus: Bus | None = None
 
@@ -448,9 +446,8 @@ class JournalRecorder:
 
     def _record(self, event: Event) -> None:
         journal = self._journal
-        journal.append(
-            self._kernel.sequence, event.ts_init, event.__class__.__name__, encode(event)
-        )
+        name = event.__class__.__name__
+        journal.append(self._kernel.sequence, event.ts_init, name, encode(event))
         if journal.failure != self._told:
             self._tell()
 
@@ -466,12 +463,8 @@ class JournalRecorder:
             self._record(event)
 
     def _on_equity(self, event: EquityUpdated) -> None:
-        is_early = event.ts_init - self._last_equity_ns < _EQUITY_SAMPLE_NS
-        if is_early and event.wallet is self._wallet:
-            return
-        self._wallet = event.wallet
         wallet = str(event.wallet)
-        if is_early and wallet == self._last_wallet:
+        if wallet == self._last_wallet and event.ts_init - self._last_equity_ns < _EQUITY_SAMPLE_NS:
             return
         self._record(event)
         self._last_wallet, self._last_equity_ns = wallet, event.ts_init
@@ -483,5 +476,4 @@ class JournalRecorder:
     def restore(self, state: bytes) -> None:
         """Go on sampling where a snapshot was taken."""
         found = unpack(state, self.name, 1, _RecorderState)
-        self._wallet = None
         self._last_equity_ns, self._last_wallet = found.last_equity_ns, found.last_wallet
