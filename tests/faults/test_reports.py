@@ -326,3 +326,22 @@ def test_a_restart_between_a_request_and_its_report_loses_nothing(after: int) ->
     composed.beat(3)
     composed.check_flat()
     assert [one for one in composed.of(SignalWithdrawn) if one.instrument == ETH]
+
+
+def test_a_stop_whose_end_nobody_reported_is_forgotten() -> None:
+    """After a close the venue is asked for the stop it should have lost; none is kept for ever."""
+    lost: list[Event] = []
+
+    def tamper(due: int, event: Event) -> Told:
+        if isinstance(event, OrderCancelled) and event.protective:
+            lost.append(event)
+            return []
+        return [(due, event)]
+
+    composed = Composed(tamper)
+    composed.take(composed.signal())
+    composed.beat(2)
+    composed.take(composed.signal(BTC, Side.SELL, Intent.CLOSE))
+    composed.beat(15)
+    assert lost
+    composed.check_flat()

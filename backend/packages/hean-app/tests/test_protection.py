@@ -5,6 +5,7 @@ import msgspec
 from hean.app.protection import ProtectiveStops
 from hean.core.events import Intent, OrderRequest, OrderStyle, Side, VenueSnapshot
 from hean.core.testing import BTC, START, order_request
+from hean.core.timers import Agenda
 
 D = Decimal
 
@@ -31,7 +32,7 @@ class Outside:
 def with_two_stops() -> tuple[ProtectiveStops, Outside]:
     """Keep stops of 0.3 and 0.2 under the ids a-S and b-S."""
     venue = Outside()
-    stops = ProtectiveStops(venue)
+    stops = ProtectiveStops(venue, Agenda())
     for order_id, quantity in (("a", "0.3"), ("b", "0.2")):
         request = msgspec.structs.replace(order_request(), client_order_id=order_id)
         stops.expect(request, D(quantity))

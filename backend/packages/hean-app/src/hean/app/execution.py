@@ -58,6 +58,7 @@ _ASK = "ask"
 _HOLD = "hold:"
 _LEG = "leg:"
 _CANCEL = "cancel:"
+_STOPS = "stops"
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -82,7 +83,7 @@ class Execution:
         self.orders: dict[str, WorkOrder] = {}
         self.legs: dict[str, HeldLeg] = {}
         self.closes: dict[str, HeldClose] = {}
-        self.stops = ProtectiveStops(venue)
+        self.stops = ProtectiveStops(venue, agenda)
         self._instruments: dict[str, Instrument] = {}
 
     def attach(self, bus: Bus) -> None:
@@ -319,11 +320,16 @@ class Execution:
 
     def _on_position(self, event: PositionChanged) -> None:
         if event.change is PositionChange.FILL and self.stops.resting:
-            self.stops.fit(event.strategy, event.instrument, event.quantity)
+            self._fit_stops(event.strategy, event.instrument, event.quantity)
 
     def _on_closed(self, event: PositionClosed) -> None:
         if self.stops.resting:
-            self.stops.fit(event.strategy, event.instrument, ZERO)
+            self._fit_stops(event.strategy, event.instrument, ZERO)
+
+    def _fit_stops(self, strategy: str, instrument: str, quantity: Decimal) -> None:
+        self.stops.fit(strategy, instrument, quantity)
+        if self.stops.is_waiting and not self._agenda.is_armed(self.name, _STOPS):
+            self._agenda.arm(self.name, _STOPS, self._agenda.now + HOLD_NS)
 
     # Asking -------------------------------------------------------------------------------------
 
@@ -359,6 +365,8 @@ class Execution:
                 again = True
         if again:
             self._agenda.arm(self.name, _ASK, self._agenda.now + ASK_AGAIN_NS)
+        for stop_id in self.stops.answered(listed, event.ts_event):
+            self._end(stop_id)
         for close in tuple(self.closes.values()):
             if close.since < event.ts_event:
                 for stop_id in tuple(close.waits):
@@ -376,6 +384,10 @@ class Execution:
         key = event.key
         if key == _ASK:
             self._ask()
+        elif key == _STOPS:
+            if self.stops.is_waiting:
+                self._ask()
+                self._agenda.arm(self.name, _STOPS, self._agenda.now + HOLD_NS)
         elif key.startswith(_HOLD):
             if key.removeprefix(_HOLD) in self.closes:
                 self._ask()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
@@ -10,23 +11,26 @@ from hean.app.venues import Venue
 from hean.core.events import Intent, OrderAccepted, OrderRequest, OrderStyle, Side
 from hean.core.ids import protective_order_id
 from hean.core.instruments import ZERO
+from hean.core.timers import Agenda
 
 
 class RestingStop(msgspec.Struct):
-    """A protective stop at the venue; `target` is what it was asked to come down to."""
+    """A protective stop at the venue; `target` is what it was asked to come down to, and when."""
 
     strategy: str
     instrument: str
     side: Side
     quantity: Decimal
     target: Decimal | None = None
+    asked: int = 0
 
 
 class ProtectiveStops:
     """Keeps `resting` stops by client order id, and cancels or lowers them at the venue."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, agenda: Agenda) -> None:
         self._venue = venue
+        self._agenda = agenda
         self.resting: dict[str, RestingStop] = {}
 
     def accepted(self, event: OrderAccepted) -> None:
@@ -75,12 +79,38 @@ class ProtectiveStops:
             targets[stop_id] = kept
             if stop.target is not None and stop.target <= kept:
                 continue
-            if kept > 0:
-                self._venue.amend(stop_id, kept)
-            else:
-                self._venue.cancel(stop_id)
-            stop.target = kept
+            self._ask_for(stop_id, stop, kept)
         return targets
+
+    def _ask_for(self, stop_id: str, stop: RestingStop, kept: Decimal) -> None:
+        if kept > 0:
+            self._venue.amend(stop_id, kept)
+        else:
+            self._venue.cancel(stop_id)
+        stop.target, stop.asked = kept, self._agenda.now
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a stop has not come down to what it was asked to."""
+        return any(
+            one.target is not None and one.quantity > one.target for one in self.resting.values()
+        )
+
+    def answered(self, listed: Mapping[str, Decimal], at: int) -> list[str]:
+        """Return the stops that ended unheard, by the venue's list of `at`; ask the others again.
+
+        Only stops that were asked to come down before then are judged.
+        """
+        gone: list[str] = []
+        for stop_id, stop in self.resting.items():
+            target = stop.target
+            if target is None or stop.asked >= at:
+                continue
+            if stop_id not in listed:
+                gone.append(stop_id)
+            elif listed[stop_id] > target:
+                self._ask_for(stop_id, stop, target)
+        return gone
 
     def _of(self, strategy: str, instrument: str, side: Side) -> list[tuple[str, RestingStop]]:
         return [
