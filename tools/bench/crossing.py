@@ -201,8 +201,10 @@ class Crossing:
 
     def attach(self, bus: Bus) -> None:
         stage, owner = Stage.STRATEGIES, self.name
-        handler = self._on_trade if self._kind is Trade else self._on_bar
-        bus.subscribe(self._kind, handler, stage=stage, owner=owner, key=SYMBOL)
+        if self._kind is Trade:
+            bus.subscribe(Trade, self._on_trade, stage=stage, owner=owner, key=SYMBOL)
+        else:
+            bus.subscribe(Bar, self._on_bar, stage=stage, owner=owner, key=SYMBOL)
         bus.subscribe(PositionOpened, self._on_opened, stage=stage, owner=owner, key=owner)
         bus.subscribe(PositionClosed, self._on_closed, stage=stage, owner=owner, key=owner)
         bus.subscribe(SignalRejected, self._on_rejected, stage=stage, owner=owner, key=owner)
