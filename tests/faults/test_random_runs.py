@@ -71,7 +71,7 @@ def pull(composed: Composed, strategy: str, instrument: str) -> None:
 def step(composed: Composed, number: int, kind: str, strategy: str, instrument: str,
          side: Side, more: OrderStyle | float) -> None:  # fmt: skip
     """Do one thing."""
-    if isinstance(more, float):
+    if not isinstance(more, OrderStyle):
         if kind == "wait":
             composed.beat(more)
         else:
