@@ -2,26 +2,31 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from hean.config import HEANSettings
 from hean.core.events import (
     OrderCancelled,
     ReconciliationBreak,
     Side,
     VenuePosition,
     VenueSnapshot,
+    WalletUpdated,
 )
 from hean.core.testing import (
     BTC,
     SECOND,
     START,
     MiniSystem,
+    btc_spot,
     cancelled,
     filled,
     order_request,
 )
-from hean.portfolio import EXTERNAL, Portfolio
+from hean.portfolio import EXTERNAL, Portfolio, PortfolioSettings, build_portfolio
 
 from .scenes import SPOT, ZERO, booted, fill_of
 
@@ -171,7 +176,42 @@ def test_what_is_foreign_is_adopted_without_our_dust(leftovers: list[int], lots:
     assert held is not None
     assert held.quantity == foreign
     assert portfolio.ledger.books[SPOT].quantity == dust + foreign
-    again = holding(portfolio, dust + foreign)
-    assert portfolio.reconciler.differences(again)[:1] == ()
-    system.take(again, again)
-    assert [one for one in system.of(ReconciliationBreak) if one.instrument == SPOT] == []
+    assert portfolio.reconciler.differences(found) == ()
+    system.take(found, found)
+    assert system.of(ReconciliationBreak) == []
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_spot_found_at_the_venue_was_paid_for_before(is_late: bool) -> None:
+    """Adopted spot breaks no wallet and moves no equity, found before or after the first wallet."""
+    system, portfolio = booted("300") if is_late else unopened()
+    found = replace(holding(portfolio, Decimal("0.001")), wallet=Decimal(300))
+    system.take(found)
+    if not is_late:
+        system.take(
+            WalletUpdated(
+                ts_event=START, ts_init=START, wallet=Decimal(300), available=Decimal(300)
+            )
+        )
+    system.take(found, found)
+    assert system.of(ReconciliationBreak) == []
+    assert portfolio.equity.equity == 300
+    sold = fill_of(EXTERNAL, Side.SELL, "0.001", "110000", number=1, instrument=SPOT)
+    system.take(sold)
+    after = replace(found, positions=(), wallet=Decimal(410))
+    system.take(after, after)
+    assert system.of(ReconciliationBreak) == []
+    assert portfolio.equity.equity == 310
+
+
+def unopened() -> tuple[MiniSystem, Portfolio]:
+    """Return a system that knows its instruments and no wallet yet."""
+    system = MiniSystem(
+        settings=HEANSettings(initial_capital=Decimal(300)), instruments=(btc_spot(),)
+    )
+    portfolio = build_portfolio(
+        system.settings, PortfolioSettings(), system.bus, system.agenda, system.view
+    )
+    for one in portfolio.components:
+        system.add(one)
+    return system, portfolio

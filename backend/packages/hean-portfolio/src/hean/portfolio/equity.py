@@ -103,8 +103,12 @@ class Equity:
 
     @property
     def outside(self) -> Decimal:
-        """What the venue's balance held beyond `initial_capital` at the start; never traded."""
+        """The venue's balance beyond the books: from the start, and for spot found there."""
         return self._state.outside
+
+    def set_aside(self, amount: Decimal) -> None:
+        """Count USDT that the books tie up and the wallet never paid: spot found at the venue."""
+        self._state.outside = EXACT.add(self._state.outside, amount)
 
     def _on_books(self, event: OrderFilled | FundingRate | FundingPaid | VenueSnapshot) -> None:
         if self._ledger.accounts.revision != self._revision and self._state.is_open:
@@ -130,7 +134,7 @@ class Equity:
     def _open(self, wallet: Decimal) -> None:
         state = self._state
         capital = min(wallet, self._initial)
-        state.outside = wallet - capital
+        state.outside = EXACT.add(state.outside, wallet - capital)
         state.units = capital
         state.is_open = True
         self._ledger.accounts.transfer(capital)

@@ -120,8 +120,7 @@ class Reconciler:
         names = {one.instrument for one in broken}
         for one in found:
             if self._is_external(one):
-                foreign = EXACT.subtract(one.venue, one.books)
-                self._ledger.adopt(one.instrument, foreign, entries[one.instrument])
+                self._adopt(one, entries[one.instrument])
         self._seen = {
             one.instrument: self._look(one, one.instrument in names)
             for one in found
@@ -129,6 +128,13 @@ class Reconciler:
         }
         for one in broken:
             self._bus.publish(one)
+
+    def _adopt(self, one: Difference, price: Decimal) -> None:
+        """Give EXTERNAL what the books lack; spot found here was paid for before."""
+        foreign = EXACT.subtract(one.venue, one.books)
+        self._ledger.adopt(one.instrument, foreign, price)
+        if self._ledger.books[one.instrument].is_spot:
+            self._equity.set_aside(EXACT.multiply(foreign, price))
 
     def _look(self, one: Difference, raised: bool) -> _Seen:
         before = self._same(one)
