@@ -5,7 +5,8 @@ from __future__ import annotations
 import resource
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +50,26 @@ def run_backtest(
     as_json: bool = False,
 ) -> dict[str, Any]:
     """Run a backtest, leave the run directory if asked, print and return the summary."""
+    with run_directory(out) as directory:
+        summary = replay_dataset(loaded, dataset, directory, start, end, html=out is not None)
+        from hean.app.reports.render import print_summary
+
+        print_summary(summary, out, as_json=as_json)
+    return summary
+
+
+@contextmanager
+def run_directory(out: Path | None) -> Iterator[Path]:
+    """Lend the directory of a run: `out`, taken back if the run fails, or a temporary one."""
     if out is None:
         with tempfile.TemporaryDirectory(prefix="hean-") as folder:
-            return _run(loaded, dataset, Path(folder), start, end, as_json=as_json, kept=False)
+            yield Path(folder)
+        return
     is_new = prepare_directory(out)
     with ExitStack() as undo:
         undo.callback(_clear, out, itself=is_new)
-        summary = _run(loaded, dataset, out, start, end, as_json=as_json, kept=True)
+        yield out
         undo.pop_all()
-    return summary
 
 
 def prepare_directory(out: Path) -> bool:
@@ -85,16 +97,20 @@ def _clear(out: Path, *, itself: bool) -> None:
         out.rmdir()
 
 
-def _run(
+def replay_dataset(
     loaded: Loaded[AppSettings],
     dataset: Path,
     directory: Path,
     start: str | None,
     end: str | None,
     *,
-    as_json: bool,
-    kept: bool,
+    html: bool,
+    watch: Callable[[TradingSystem], None] | None = None,
 ) -> dict[str, Any]:
+    """Run a dataset through the system, write its run directory and return the summary.
+
+    `watch` is called with the system before its first event: to listen, never to publish.
+    """
     clock = WallClock()
     began = clock.now_ns()
     feed = open_dataset(dataset, start, end)
@@ -104,6 +120,8 @@ def _run(
             settings=loaded.settings, description=feed.description, journal=journal
         )
         refuse_if_nothing_runs(system, str(dataset))
+        if watch is not None:
+            watch(system)
         session = Session(system, feed, journal)
         session.open(
             session.facts(dataset=str(dataset.resolve()), start=start or "", end=end or "")
@@ -114,12 +132,9 @@ def _run(
         session.finish("end of data")
         wall = (clock.now_ns() - began) / 1e9
         summary = summarise(session, wall_seconds=wall, peak_rss_mb=peak_rss_mb())
-        write_run(session, directory, summary, html=kept)
+        write_run(session, directory, summary, html=html)
     finally:
         journal.close()
-    from hean.app.reports.render import print_summary
-
-    print_summary(summary, directory if kept else None, as_json=as_json)
     return summary
 
 

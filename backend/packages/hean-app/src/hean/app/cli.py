@@ -28,7 +28,9 @@ data_app = typer.Typer(help="Look at datasets.", no_args_is_help=True, rich_mark
 config_app = typer.Typer(help="Show settings.", rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
-strategies_app = typer.Typer(help="List strategies, begin a new one.", rich_markup_mode=None)
+strategies_app = typer.Typer(
+    help="List strategies, evaluate them, begin a new one.", rich_markup_mode=None
+)
 app.add_typer(strategies_app, name="strategies")
 
 _INTERRUPTED = 130
@@ -295,6 +297,23 @@ def new(
     from hean.app.strategies_cli import print_new
 
     print_new(name, directory)
+
+
+@strategies_app.command()
+def evaluate(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET.toml", help="What to run on.")],
+    out: Annotated[Path | None, typer.Option(help="Leave the run directory here.")] = None,
+    capital: _CapitalOption = None,
+    start: Annotated[str | None, typer.Option(help="Begin at this UTC time.")] = None,
+    end: Annotated[str | None, typer.Option(help="End before this UTC time.")] = None,
+    overrides: _SetOption = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """Run a dataset once and say what each strategy earned a trade, with the doubt about it."""
+    from hean.app.strategies_cli import print_evaluation
+
+    loaded = load_settings(overrides, capital=capital)
+    print_evaluation(loaded, dataset, out=out, start=start, end=end, as_json=as_json)
 
 
 @config_app.callback(invoke_without_command=True)

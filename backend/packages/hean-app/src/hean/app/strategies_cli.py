@@ -21,6 +21,7 @@ from hean.app.inspection import strategies_on, why_not
 from hean.app.session import settings_of_facts
 from hean.app.settings import AppSettings
 from hean.app.strategy_skeleton import write_skeleton
+from hean.config import Loaded
 from hean.core.errors import DataError
 from hean.core.journal import SqliteJournal
 from hean.strategies import StrategySet, note_of
@@ -169,3 +170,24 @@ def print_new(name: str, directory: Path) -> None:
         f"\nTry it:     cd {target} && python -m pytest\n"
         f"Install it: uv pip install -e {target}\n"
     )
+
+
+def print_evaluation(
+    loaded: Loaded[AppSettings],
+    dataset: Path,
+    *,
+    out: Path | None,
+    start: str | None = None,
+    end: str | None = None,
+    as_json: bool = False,
+) -> None:
+    """Run a dataset once and print each strategy's evaluation; `out` keeps the run."""
+    from hean.app.evaluate import evaluate_dataset
+    from hean.app.reports.evaluation_view import show_evaluation
+
+    found = evaluate_dataset(loaded, dataset, out=out, start=start, end=end)
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    show_evaluation(found, Console(file=sys.stdout, highlight=False, width=width), out)

@@ -16,6 +16,7 @@ from hean.app.reports.charts import (
     net_chart,
     stack_chart,
 )
+from hean.app.reports.evaluation_sections import evaluation_cards
 from hean.app.reports.run_facts import changed_settings, run_settings
 from hean.app.reports.sections import card, signed, usdt
 from hean.app.reports.series import Curve, Stack, capital_stack, equity_curves
@@ -46,6 +47,7 @@ def page(directory: Path, summary: Summary) -> str:
         *capital_cards(directory, places, first, first if last is None else last),
         sections.funnel_card(summary),
         sections.trades_card(trade_totals(directory)),
+        *evaluation_cards(directory, places),
         '<div class="pair">',
         sections.slots_card(summary),
         sections.settings_card(changed_settings(run_settings(directory))),

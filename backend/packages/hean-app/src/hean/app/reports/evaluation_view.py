@@ -1,0 +1,170 @@
+"""An evaluation on the terminal: one row a cell, then who did not run, and who never traded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hean.app.reports.evaluation import ALL, BOOTSTRAP_FROM
+from hean.app.reports.render import counts_text
+
+Values = dict[str, Any]
+_HEADS: Final = (
+    "trades", "gross", "net bp a trade, 95 %", "by", "hit %", "needs %", "fee", "slip", "funding",
+    "10 s", "60 s",
+)  # fmt: skip
+
+
+def show_evaluation(found: Values, console: Console, directory: Path | None) -> None:
+    """Draw an evaluation on a console."""
+    head = Text(str(found["dataset"]["name"]), "bold")
+    head.append(f"  {found['started']} to {found['ended']}  seed {found['seed']}", "dim")
+    head.append(f"  edge guard {found['edge_guard']}s", "dim")
+    console.print(head)
+    console.print()
+    rows = [row for one in found["strategies"] for row in one["rows"]]
+    if rows:
+        console.print(cells_table(rows))
+    else:
+        console.print("No trade was closed, in the account or in the shadow book.")
+    console.print()
+    for line in (*silent_lines(found), *reading_lines(found)):
+        console.print(line, soft_wrap=True)
+    if directory is not None:
+        console.print(f"kept in: {directory}", soft_wrap=True)
+        console.print(f"next: open {directory / 'report.html'}", soft_wrap=True)
+
+
+def cells_table(rows: list[Values]) -> Table:
+    """Return the figures of each cell, totals first."""
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("strategy", no_wrap=True)
+    table.add_column("book", no_wrap=True)
+    table.add_column("instrument", no_wrap=True, max_width=36)
+    table.add_column("regime", no_wrap=True)
+    for name in _HEADS:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("guard")
+    last = ""
+    for row in rows:
+        is_total = row["instrument"] == ALL
+        table.add_row(
+            row["strategy"] if is_total else "",
+            row["kind"] if is_total else "",
+            short_name(row["instrument"]),
+            row["regime"],
+            *cells_of(row),
+            row["guard"],
+            style="bold" if is_total else "",
+            end_section=last != row["strategy"],
+        )
+        last = row["strategy"]
+    return table
+
+
+def short_name(instrument: str) -> str:
+    """Return the instruments without their venue."""
+    return " + ".join(one.partition(".")[0] for one in instrument.split(" + "))
+
+
+def cells_of(row: Values) -> list[str]:
+    """Return the figures of a row as the columns show them, unknown ones as a dash."""
+    hits, net = row["hits"], row["net"]
+    needs = "-" if hits["break_even"] is None else f"{100 * hits['break_even']:.0f}"
+    return [
+        f"{row['trades']:,}",
+        f"{row['gross']['mean']:+.1f}",
+        interval_text(net),
+        method_text(net["method"]),
+        f"{100 * hits['rate']:.0f}",
+        needs + {"plan": "p", "payoff": "o"}.get(hits["basis"] if needs != "-" else "", ""),
+        f"{row['fee_bp']:.1f}",
+        slip_text(row),
+        f"{row['funding_bp']:+.1f}" if row["funding_bp"] else "0",
+        *(markout_text(one) for one in row["markouts"]),
+    ]
+
+
+def interval_text(interval: Values) -> str:
+    """Return a mean and its bounds, the mean alone where there are none."""
+    if interval["low"] is None:
+        return f"{interval['mean']:+.1f} [-]"
+    return f"{interval['mean']:+.1f} [{interval['low']:+.1f}, {interval['high']:+.1f}]"
+
+
+def method_text(method: str) -> str:
+    """Return how bounds were found, in one short word."""
+    return {"t": "t", "b": "boot"}.get(method[0], "-")
+
+
+def slip_text(row: Values) -> str:
+    """Return the slippage, and over how many trades where not all are known."""
+    if row["slippage_bp"] is None:
+        return "-"
+    known = row["slippage_trades"]
+    return f"{row['slippage_bp']:.1f}" + ("" if known == row["trades"] else f" ({known})")
+
+
+def markout_text(markout: Values | None) -> str:
+    """Return a markout with its number of fills."""
+    return "-" if markout is None else f"{markout['mean']:+.1f} ({markout['fills']})"
+
+
+def silent_lines(found: Values) -> list[str]:
+    """Return a line for each strategy that did not run, never closed a trade, or holds on."""
+    idle: list[str] = []
+    silent: list[str] = []
+    held: list[str] = []
+    for one in found["strategies"]:
+        name = one["strategy"]
+        if not one["enabled"]:
+            idle.append(f"not run: {name}: switched off by setting")
+        elif one["cannot_run_because"]:
+            idle.append(f"not run: {name}: {one['cannot_run_because']}")
+        elif not one["rows"]:
+            silent.append(f"no closed trade: {name}: {silence_text(one)}")
+        if one["open_positions"]:
+            held.append(
+                f"still open: {name}: {one['open_positions']} positions, in no figure above; "
+                "stops end trades sooner than trends do, so what is closed looks worse"
+            )
+    return [*held, *silent, *idle]
+
+
+def silence_text(one: Values) -> str:
+    """Return why a strategy that ran has no closed trade."""
+    refused = counts_text(one["evaluations_refused"]) or "none"
+    parts = [f"{one['signals']:,} signals", f"evaluations it refused: {refused}"]
+    if one["rejections"]:
+        parts.append(f"signals the gate rejected: {counts_text(one['rejections'])}")
+    return "; ".join(parts)
+
+
+def reading_lines(found: Values) -> list[str]:
+    """Return how to read the figures, and what this data cannot tell."""
+    rows = [row for one in found["strategies"] for row in one["rows"]]
+    bounded = [row["net"] for row in rows if row["net"]["low"] is not None]
+    apart = [one for one in bounded if one["low"] > 0.0 or one["high"] < 0.0]
+    lines = [
+        "Figures are bp of entry notional a trade, a group counted once; nothing is annualised. "
+        "Gross has the spread in it; slip is the part of it paid against the mid at the fill.",
+        f"Bounds: Student's t below {BOOTSTRAP_FROM} trades (taken as independent), from there a "
+        "block bootstrap. needs %: hits at which a trade earns nothing, p from planned target and "
+        "stop, o from the outcomes themselves (then it only repeats the sign of the net).",
+    ]
+    if bounded:
+        lines.append(
+            f"{len(apart)} of {len(bounded)} net intervals leave out 0; about "
+            f"{len(bounded) / 20:.1f} would by luck alone, and cells share the same trades."
+        )
+    if not found["has_ticks"]:
+        lines.append(
+            "Markouts: not available, the data has no real quotes. Slip is against synthetic "
+            "quotes: it is what the venue's model assumes, not a measurement."
+        )
+    lines.extend(f"note: {note}" for note in found["notes"])
+    return lines

@@ -1,0 +1,280 @@
+"""Closed trades, real and shadow, read from a journal's events: one group is one trade.
+
+All results are in bp of the entry notional; of a group, of its largest leg, as the guard counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from enum import StrEnum
+from math import fsum
+from typing import Final
+
+import msgspec
+
+from hean.app.reports.fill_marks import FillMark
+from hean.core.edge import markout_bp
+from hean.core.events import (
+    EdgeGuardChanged,
+    Event,
+    GuardMode,
+    Liquidity,
+    OrderFilled,
+    PositionClosed,
+    PositionOpened,
+    Regime,
+    ShadowClosed,
+    Side,
+    Signal,
+    StrategyRegistered,
+)
+from hean.risk.edge_guard import MAJORS
+
+RECORDS: Final = tuple(
+    one.__name__
+    for one in (
+        StrategyRegistered,
+        Signal,
+        OrderFilled,
+        PositionOpened,
+        PositionClosed,
+        ShadowClosed,
+        EdgeGuardChanged,
+    )
+)
+"""The types of a journal's records that `TradeRecords` reads."""
+UNKNOWN: Final = "unknown"
+_BP: Final = 10_000.0
+
+
+class Kind(StrEnum):
+    """Where a trade was made: in the account, or in the shadow book, its plan sound or failed."""
+
+    REAL = "real"
+    SHADOW = "shadow"
+    FAILED_PLAN = "failed plan"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How far from the entry the first target and the stop were, in bp."""
+
+    target_bp: float
+    stop_bp: float
+
+
+class Trade(msgspec.Struct, frozen=True, kw_only=True):
+    """One closed trade; bp of entry notional, `fees_bp` paid and `funding_bp` received positive.
+
+    `slippage_bp` is what the fills cost against the mid, already inside `gross_bp`; None unless
+    the mid of each fill is known. `markouts` are of its maker fills, a tuple a horizon. `cell` is
+    the guard's. `regime` is that of the entry.
+    """
+
+    strategy: str
+    instrument: str
+    regime: str
+    kind: Kind
+    closed_ns: int
+    gross_bp: float
+    fees_bp: float
+    funding_bp: float
+    net_bp: float
+    slippage_bp: float | None = None
+    plan: Plan | None = None
+    maker_fills: int = 0
+    markouts: tuple[tuple[float, ...], ...] = ()
+    cell: str = ""
+
+
+class _Leg(msgspec.Struct, frozen=True):
+    closed: PositionClosed
+    fills: tuple[OrderFilled, ...]
+
+
+class _Group(msgspec.Struct):
+    open: list[str] = []
+    legs: list[_Leg] = []
+
+
+def _notional(event: PositionClosed) -> float:
+    return abs(float(event.quantity) * float(event.entry_price))
+
+
+def _moved(leg: _Leg) -> Decimal:
+    """Return what the fills leave of a position: 0 if they are the whole of one trade."""
+    left = Decimal(0)
+    for fill in leg.fills:
+        left += fill.side.sign * fill.quantity
+    return left
+
+
+class TradeRecords:
+    """Takes a journal's events in order; then holds trades, open positions and guard modes.
+
+    `bases` gives the base coin of each instrument, which decides its group in the guard's cells.
+    """
+
+    def __init__(
+        self, *, marks: Mapping[str, FillMark] | None = None, bases: Mapping[str, str] | None = None
+    ) -> None:
+        self.trades: list[Trade] = []
+        self.registered: dict[str, StrategyRegistered] = {}
+        self.modes: dict[str, GuardMode] = {}
+        self._marks = marks or {}
+        self._bases = bases or {}
+        self._plans: dict[str, tuple[float, float]] = {}
+        self._legs: dict[str, list[str]] = {}
+        self._fills: dict[tuple[str, str], dict[str, OrderFilled]] = {}
+        self._members: dict[tuple[str, str], str] = {}
+        self._groups: dict[str, _Group] = {}
+
+    def take_all(self, events: Iterable[Event]) -> TradeRecords:
+        """Take events and return itself."""
+        for event in events:
+            self.take(event)
+        return self
+
+    @property
+    def open_positions(self) -> dict[str, int]:
+        """How many positions each strategy still holds: their results are in no trade."""
+        found: dict[str, int] = {}
+        for strategy, _ in self._members:
+            found[strategy] = found.get(strategy, 0) + 1
+        return found
+
+    def take(self, event: Event) -> None:
+        """Take one event; types it does not know are passed over."""
+        match event:
+            case Signal():
+                self._on_signal(event)
+            case OrderFilled():
+                fills = self._fills.setdefault((event.strategy, event.instrument), {})
+                fills.setdefault(event.fill_id, event)
+            case PositionOpened():
+                self._on_opened(event)
+            case PositionClosed():
+                self._on_closed(event)
+            case ShadowClosed():
+                self.trades.append(self._shadow(event))
+            case EdgeGuardChanged():
+                self.modes[event.cell] = event.mode
+            case StrategyRegistered():
+                self.registered[event.strategy] = event
+            case _:
+                pass
+
+    def _on_signal(self, event: Signal) -> None:
+        if event.stop and event.targets and event.legs == 1:
+            self._plans[event.signal_id] = (event.targets[0], event.stop)
+        if event.group:
+            legs = self._legs.setdefault(event.group, [])
+            if event.instrument not in legs:
+                legs.append(event.instrument)
+
+    def _on_opened(self, event: PositionOpened) -> None:
+        key = (event.strategy, event.instrument)
+        if key not in self._members:
+            self._members[key] = event.group
+            if event.group:
+                self._groups.setdefault(event.group, _Group()).open.append(event.instrument)
+
+    def _on_closed(self, event: PositionClosed) -> None:
+        key = (event.strategy, event.instrument)
+        leg = _Leg(event, tuple(self._fills.pop(key, {}).values()))
+        name = self._members.pop(key, "")
+        group = self._groups.get(name)
+        legs = [leg]
+        if group is not None:
+            group.open.remove(event.instrument)
+            group.legs.append(leg)
+            if group.open:
+                return
+            legs = self._groups.pop(name).legs
+        notional = max(_notional(one.closed) for one in legs)
+        if notional > 0.0:
+            self.trades.append(self._real(legs, notional))
+
+    def _real(self, legs: list[_Leg], notional: float) -> Trade:
+        first = min(legs, key=lambda one: one.closed.opened_at).closed
+        last = legs[-1].closed
+        fills = [fill for leg in legs for fill in leg.fills]
+        scale = _BP / notional
+        makers = [fill for fill in fills if fill.liquidity is Liquidity.MAKER]
+        return Trade(
+            strategy=first.strategy,
+            instrument=self._name(first.group, first.instrument),
+            regime=_regime(first.regime),
+            kind=Kind.REAL,
+            closed_ns=last.ts_init,
+            gross_bp=fsum(float(one.closed.gross) for one in legs) * scale,
+            fees_bp=fsum(float(one.closed.fees) for one in legs) * scale,
+            funding_bp=fsum(float(one.closed.funding) for one in legs) * scale,
+            net_bp=fsum(float(one.closed.net) for one in legs) * scale,
+            slippage_bp=self._slippage(legs, scale),
+            plan=None
+            if len(legs) > 1
+            else self._plan(first.signal_id, float(first.entry_price), first.side),
+            maker_fills=len(makers),
+            markouts=self._markouts(makers),
+            cell=self._cell(last.strategy, last.instrument, last.regime),
+        )
+
+    def _shadow(self, event: ShadowClosed) -> Trade:
+        return Trade(
+            strategy=event.strategy,
+            instrument=self._name(event.group, event.instrument),
+            regime=_regime(event.regime),
+            kind=Kind.SHADOW if event.promotes else Kind.FAILED_PLAN,
+            closed_ns=event.ts_init,
+            gross_bp=event.gross_bp,
+            fees_bp=event.fees_bp,
+            funding_bp=event.funding_bp,
+            net_bp=event.net_bp,
+            plan=self._plan(event.signal_id, event.entry_price, event.side),
+            cell=self._cell(event.strategy, event.instrument, event.regime),
+        )
+
+    def _name(self, group: str, instrument: str) -> str:
+        """Return the instruments of a group in the order of its legs."""
+        return " + ".join(self._legs.get(group, ())) or instrument
+
+    def _plan(self, signal_id: str, entry: float, side: Side) -> Plan | None:
+        found = self._plans.get(signal_id)
+        if found is None or entry <= 0.0:
+            return None
+        sign = 1.0 if side is Side.BUY else -1.0
+        target = sign * (found[0] - entry) / entry * _BP
+        stop = sign * (entry - found[1]) / entry * _BP
+        return Plan(target, stop) if target > 0.0 and stop > 0.0 else None
+
+    def _slippage(self, legs: list[_Leg], scale: float) -> float | None:
+        """Return what all fills cost; None too where a fill turned the position round."""
+        if any(_moved(leg) for leg in legs):
+            return None
+        costs: list[float] = []
+        for fill in (fill for leg in legs for fill in leg.fills):
+            mark = self._marks.get(fill.fill_id)
+            if mark is None or mark.mid is None:
+                return None
+            worse = (float(fill.price) - mark.mid) * fill.side.sign
+            costs.append(worse * float(fill.quantity) * scale)
+        return fsum(costs) if costs else None
+
+    def _markouts(self, makers: list[OrderFilled]) -> tuple[tuple[float, ...], ...]:
+        found: dict[int, list[float]] = {}
+        for fill in makers:
+            mark = self._marks.get(fill.fill_id)
+            for place, mid in enumerate(mark.later if mark else ()):
+                values = found.setdefault(place, [])
+                if mid is not None:
+                    values.append(markout_bp(fill.side.sign, float(fill.price), mid))
+        return tuple(tuple(values) for values in found.values())
+
+    def _cell(self, strategy: str, instrument: str, regime: Regime | None) -> str:
+        group = "majors" if self._bases.get(instrument, instrument) in MAJORS else "others"
+        return f"{strategy}/{group}/{(regime or Regime.NORMAL).value}"
+
+
+def _regime(regime: Regime | None) -> str:
+    return UNKNOWN if regime is None else regime.value
