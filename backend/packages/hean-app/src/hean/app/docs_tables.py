@@ -17,7 +17,7 @@ from hean.app.settings import AppSettings
 from hean.config import SEPARATOR, Setting, effective, settings_of
 from hean.core.errors import SettingsError
 from hean.core.events import Need, ReasonCode
-from hean.strategies import SpecRow, Strategy, load_strategies
+from hean.strategies import SpecRow, Strategy, load_strategies, note_of
 
 _NOTE: Final = "<!-- written by `python -m hean.app.docs_tables`; do not edit by hand -->\n"
 _BOUNDS: Final = (("ge", "≥ {}"), ("gt", "> {}"), ("le", "≤ {}"), ("lt", "< {}"))
@@ -138,13 +138,42 @@ def strategies_page() -> str:
              "time stop", "orders", "legs", "typical stop", "bars up to"),
             [_row(kind.row) for kind in kinds.values()],
         ),
-        "## Tunables\n",
-        table(
-            ("setting", "default", "bounds", "meaning"),
-            [row for name, kind in kinds.items() for row in _tunables(name, kind)],
-        ),
+        *[strategy_section(name, kind) for name, kind in kinds.items()],
     ]
     return "\n".join(parts)
+
+
+def strategy_section(name: str, kind: type[Strategy[Any, Any]]) -> str:
+    """Return a strategy's section: purpose, needs, orders, exits, edge, literature, tunables."""
+    row, note = kind.row, note_of(kind)
+    optional = f" It uses {_names(row.optional_needs)} where there." if row.optional_needs else ""
+    bars = (
+        f"Runs on bars of up to {_seconds(row.max_bar_interval_seconds)}."
+        if row.runs_on_bars
+        else "Does not run on bars alone."
+    )
+    coins = ", ".join(row.universe)
+    lines = (
+        ("Needs", f"{_names(row.needs)}.{optional} {bars} Its own list: {coins}."),
+        ("Opens in", f"{', '.join(regime.value for regime in row.regimes)}."),
+        ("Orders", note.orders),
+        ("Exits", note.exits),
+        ("Pace", f"{_seconds(row.cooldown_seconds)} between attempts, "
+         f"{row.daily_cap} a day at most{' for each symbol' if row.capped_per_symbol else ''}."),
+        ("Place at entry-tier fees", f"{row.place}."),
+        ("Edge, honestly", f"{note.expected} {note.edge}".strip()),
+        ("Literature", f"{'; '.join(note.literature)}." if note.literature else ""),
+    )  # fmt: skip
+    parts = [f"## {kind.__name__} (`{name}`)\n", f"{note.purpose}\n"]
+    parts += [f"- **{head}.** {words}" for head, words in lines if words]
+    tunables = _tunables(name, kind)
+    if tunables:
+        parts += ["", table(("setting", "default", "bounds", "meaning"), tunables)]
+    return "\n".join(parts) + ("" if tunables else "\n")
+
+
+def _names(needs: Sequence[Need]) -> str:
+    return ", ".join(NEED_WORDS[need] for need in needs)
 
 
 def _seconds(seconds: float) -> str:

@@ -131,8 +131,8 @@ def _gates(
     age = now - desk.bar_at
     if age > _BAR_MAX_AGE_NS:
         return ReasonCode.STALE, age / SECOND_NS, _BAR_MAX_AGE_NS / SECOND_NS
-    since = now - desk.regime_since
-    if desk.regime not in ENHANCED_GRID.regimes or since < _SETTLED_NS:
+    since = now - desk.regime_since if desk.regime in ENHANCED_GRID.regimes else 0
+    if since < _SETTLED_NS:
         return ReasonCode.REGIME, since / SECOND_NS, _SETTLED_NS / SECOND_NS
     waited = now - desk.ended_at
     if desk.ended_at >= 0 and waited < _REDEPLOY_NS:
