@@ -228,3 +228,14 @@ def test_the_regime_s_size_factor_is_normal_until_it_is_known() -> None:
         )
         assert preparation.regime_factor(BTC) == factor
     assert preparation.regime_factor(ETH) == 1.0
+
+
+@given(limit=st.floats(0.01, 99_999.0), side=st.sampled_from([Side.BUY, Side.SELL]))
+def test_a_passive_limit_never_comes_nearer_the_touch(limit: float, side: Side) -> None:
+    """Off the grid a resting order is rounded away from the other side; on it, it stays."""
+    _, preparation = prepared()
+    resting = preparation.entry(want(side, limit=limit, style=OrderStyle.POST_ONLY)).price
+    assert (float(resting) - limit) * side.sign <= 1e-7
+    assert abs(float(resting) - limit) < 0.01 + 1e-7
+    again = preparation.entry(want(side, limit=float(resting), style=OrderStyle.POST_ONLY))
+    assert again.price == resting

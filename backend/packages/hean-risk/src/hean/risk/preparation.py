@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from math import ceil, floor
 from typing import Final
 
 from hean.config import HEANSettings
@@ -20,6 +21,8 @@ MOST_SCALE: Final = 1.2
 LEVELS: Final = 5
 _times = MONEY.multiply
 _INFINITE: Final = math.inf
+_ON_GRID: Final = 1e-6
+"""Ticks within which a limit counts as on the grid."""
 _ENTRY_STYLES: Final = (OrderStyle.POST_ONLY, OrderStyle.LIMIT_IOC)
 
 
@@ -102,7 +105,7 @@ class Preparation:
             instrument=instrument,
             side=signal.side,
             style=signal.style,
-            price=_times(terms.step, Decimal(round((limit or 0.0) / terms.tick))),
+            price=_times(terms.step, Decimal(_ticks(signal, (limit or 0.0) / terms.tick))),
             stop=None if stop is None else _times(terms.step, Decimal(round(stop / terms.tick))),
             scale=signal.scale,
             cost=terms.maker if signal.style is OrderStyle.POST_ONLY else terms.taker,
@@ -157,3 +160,10 @@ class Preparation:
             found = _Terms(rules, self._slippage, self._leverage, self._venue_leverage)
             self._terms[instrument] = found
         return found
+
+
+def _ticks(signal: Signal, count: float) -> int:
+    """Return a limit's whole ticks: the nearest, but for a passive order never nearer the touch."""
+    if signal.style is not OrderStyle.POST_ONLY:
+        return round(count)
+    return floor(count + _ON_GRID) if signal.side is Side.BUY else ceil(count - _ON_GRID)
