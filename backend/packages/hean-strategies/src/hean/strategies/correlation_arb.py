@@ -386,9 +386,12 @@ def _enter(
 def _on_beat(state: CorrelationState, now: int, section: CorrelationSettings) -> Outputs:
     outputs = NOTHING
     for pair in state.pairs.values():
-        if pair.frozen is None:
-            continue
         legs = _legs(state, pair)
+        if pair.frozen is None:
+            if pair.fit is None and not state.coarse and idle_pair(legs):
+                have, need = float(len(pair.window.first)), float(pair.window.size)
+                outputs += refuse(state, legs[0], now, ReasonCode.WARMING_UP, have, need)
+            continue
         outputs += leave_orphan(state, legs, now)
         if holds_pair(legs):
             outputs += _exit(state, pair, legs, now, section)

@@ -117,7 +117,7 @@ def step(
     if kind is Frame:
         desk = state.desks[event.instrument]  # type: ignore[attr-defined]
         desk.frame = event  # type: ignore[assignment]
-        return state, NOTHING
+        return state, _still_warming(state, desk, event.ts_init)
     match event:
         case Bar():
             return state, _on_bar(state, event, parameters)
@@ -136,6 +136,14 @@ def step(
     if heard.ended is not None and heard.ended.stage == 0:
         return state, _take_instead(state, state.desks[heard.desk], event.ts_init, heard.ended)
     return state, heard.outputs
+
+
+def _still_warming(state: MomentumState, desk: MomentumDesk, now: int) -> Outputs:
+    """Refuse each frame while bars are too few, so that short sessions say why nothing happens."""
+    if not desk.idle or (desk.returns.ready(2) and desk.quarters.ready):
+        return NOTHING
+    have, need = float(desk.returns.count), float(desk.returns.lengths[2])
+    return refuse(state, desk, now, ReasonCode.WARMING_UP, have, need)
 
 
 def _on_quote(
