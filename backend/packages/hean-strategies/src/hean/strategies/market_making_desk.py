@@ -129,7 +129,7 @@ def _is_open(desk: MarketMakingDesk, sign: int, section: MarketMakingSettings) -
 def fits(desk: MarketMakingDesk, sign: int, section: MarketMakingSettings) -> bool:
     """Return whether one more quote keeps the bound: what is not yet gone may still fill."""
     held = max(0.0, desk.clips * sign)
-    outstanding = sum([1 for one in desk.quotes if one.sign == sign])
+    outstanding = sum(1 for one in desk.quotes if one.sign == sign)
     return held + outstanding + 1.0 <= section.inventory_clips + 1e-9
 
 
