@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def run_backtest(
 
 
 @contextmanager
-def run_directory(out: Path | None) -> Iterator[Path]:
+def run_directory(out: Path | None) -> Generator[Path]:
     """Lend the directory of a run: `out`, taken back if the run fails, or a temporary one."""
     if out is None:
         with tempfile.TemporaryDirectory(prefix="hean-") as folder:

@@ -38,26 +38,31 @@ def evaluate_dataset(
 
     with run_directory(out) as directory:
         summary = replay_dataset(loaded, dataset, directory, start, end, html=False, watch=watch)
-        records = read_trades(directory / "journal.db", marks, bases)
-        found = evaluate_records(
-            records,
-            summary,
-            has_ticks=marks.has_ticks,
-            edge_guard="enforce" if loaded.settings.enforces_edge(live=False) else "observe",
-        )
-        if out is not None:
-            from hean.app.reports.html import write_report
-
-            (directory / EVALUATION).write_text(json.dumps(found, indent=1) + "\n")
-            write_report(directory, summary)
+        journal = SqliteJournal(directory / "journal.db", durable=False)
+        try:
+            records = read_trades(journal, marks, bases)
+            enforces = loaded.settings.enforces_edge(live=False)
+            found = evaluate_records(
+                records,
+                summary,
+                has_ticks=marks.has_ticks,
+                edge_guard="enforce" if enforces else "observe",
+            )
+            if out is not None:
+                _keep(out, found, summary)
+        finally:
+            journal.close()
     return found
 
 
-def read_trades(path: Path, marks: FillMarks, bases: dict[str, str]) -> TradeRecords:
+def _keep(directory: Path, found: dict[str, Any], summary: dict[str, Any]) -> None:
+    from hean.app.reports.html import write_report
+
+    (directory / EVALUATION).write_text(json.dumps(found, indent=1) + "\n")
+    write_report(directory, summary)
+
+
+def read_trades(journal: SqliteJournal, marks: FillMarks, bases: dict[str, str]) -> TradeRecords:
     """Return the closed trades of a run's journal."""
-    journal = SqliteJournal(path, durable=False)
-    try:
-        events = (record.event() for record in journal.records(RECORDS))
-        return TradeRecords(marks=marks.marks, bases=bases).take_all(events)
-    finally:
-        journal.close()
+    events = (record.event() for record in journal.records(RECORDS))
+    return TradeRecords(marks=marks.marks, bases=bases).take_all(events)

@@ -6,6 +6,7 @@ annualised, for days do not make a year.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, fsum, isfinite, sqrt
@@ -258,23 +259,21 @@ def evaluate_records(
                 "signals": summary["strategies"][name]["signals"],
                 "rejections": summary["strategies"][name]["rejections"],
                 "evaluations_refused": summary["strategies"][name]["evaluations_refused"],
-                "rows": msgspec.to_builtins(by_strategy.get(name, [])),
+                "rows": json.loads(msgspec.json.encode(by_strategy.get(name, []))),
             }
             for name, known in records.registered.items()
         ],
-        "trades": msgspec.to_builtins(
-            [
-                {
-                    "strategy": one.strategy,
-                    "kind": one.kind.value,
-                    "instrument": one.instrument,
-                    "regime": one.regime,
-                    "closed_ns": one.closed_ns,
-                    "gross_bp": one.gross_bp,
-                    "net_bp": one.net_bp,
-                }
-                for one in sorted(records.trades, key=lambda trade: trade.closed_ns)
-            ]
-        ),
+        "trades": [
+            {
+                "strategy": one.strategy,
+                "kind": one.kind.value,
+                "instrument": one.instrument,
+                "regime": one.regime,
+                "closed_ns": one.closed_ns,
+                "gross_bp": one.gross_bp,
+                "net_bp": one.net_bp,
+            }
+            for one in sorted(records.trades, key=lambda trade: trade.closed_ns)
+        ],
         "notes": summary["notes"],
     }

@@ -14,7 +14,7 @@ from hean.app.reports.render import counts_text
 
 Values = dict[str, Any]
 _HEADS: Final = (
-    "trades", "gross", "net bp a trade, 95 %", "by", "hit %", "needs %", "fee", "slip", "funding",
+    "trades", "gross bp, 95 %", "net bp, 95 %", "by", "hit %", "needs %", "fee", "slip", "funding",
     "10 s", "60 s",
 )  # fmt: skip
 
@@ -77,7 +77,7 @@ def cells_of(row: Values) -> list[str]:
     needs = "-" if hits["break_even"] is None else f"{100 * hits['break_even']:.0f}"
     return [
         f"{row['trades']:,}",
-        f"{row['gross']['mean']:+.1f}",
+        interval_text(row["gross"]),
         interval_text(net),
         method_text(net["method"]),
         f"{100 * hits['rate']:.0f}",
