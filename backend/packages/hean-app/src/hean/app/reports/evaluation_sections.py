@@ -49,8 +49,8 @@ def cells_card(found: Values) -> str:
     """Return the table of all cells and how to read it."""
     rows = [row for one in found["strategies"] for row in one["rows"]]
     heads = (
-        "strategy", "book", "instrument", "regime", "trades", "gross bp, 95 %", "net bp, 95 %", "by",
-        "hit %", "needs %", "fee", "slip", "funding", "10 s", "60 s", "guard",
+        "strategy", "book", "instrument", "regime", "trades", "gross bp, 95 %", "net bp, 95 %",
+        "by", "hit %", "needs %", "fee", "slip", "funding", "10 s", "60 s", "guard",
     )  # fmt: skip
     cells = [
         [
