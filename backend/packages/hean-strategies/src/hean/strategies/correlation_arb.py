@@ -387,14 +387,13 @@ def _on_beat(state: CorrelationState, now: int, section: CorrelationSettings) ->
     outputs = NOTHING
     for pair in state.pairs.values():
         legs = _legs(state, pair)
-        if pair.frozen is None:
-            if pair.fit is None and not state.coarse and idle_pair(legs):
-                have, need = float(len(pair.window.first)), float(pair.window.size)
-                outputs += refuse(state, legs[0], now, ReasonCode.WARMING_UP, have, need)
-            continue
-        outputs += leave_orphan(state, legs, now)
-        if holds_pair(legs):
-            outputs += _exit(state, pair, legs, now, section)
+        if pair.frozen is not None:
+            outputs += leave_orphan(state, legs, now)
+            if holds_pair(legs):
+                outputs += _exit(state, pair, legs, now, section)
+        elif pair.fit is None and not state.coarse and idle_pair(legs):
+            have, need = float(len(pair.window.first)), float(pair.window.size)
+            outputs += refuse(state, legs[0], now, ReasonCode.WARMING_UP, have, need)
     return outputs
 
 
