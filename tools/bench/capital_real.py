@@ -16,13 +16,14 @@ import json
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow.parquet as pq
 from real import data_folder
 
+pq: Any = import_module("pyarrow.parquet")  # it ships no types
 DATASETS: Final = ("bybit-perps-5m-2025q4", "bybit-spot-perp-5m-2025")
 CAPITALS: Final = ("300", "1000", "10000")
 DAY_NS: Final = 86_400_000_000_000
