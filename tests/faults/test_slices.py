@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hean.core.events import (
     Intent,
+    KillSwitchTripped,
+    OperatorCommand,
     OrderCancelled,
     OrderFilled,
     OrderRequest,
@@ -144,4 +147,41 @@ def test_any_parts_leave_nothing_behind(shares: list[float]) -> None:
         composed.signal(BTC, Side.SELL, Intent.CLOSE), composed.signal(ETH, Side.BUY, Intent.CLOSE)
     )
     composed.beat(35)
+    composed.check_flat()
+
+
+@pytest.mark.parametrize("after", [0, 30, 60, 100, 500])
+def test_the_kill_switch_flattens_a_pair_half_way(after: int) -> None:
+    """Tripped while slices fly, it ends both legs, their waiting rest and every slot."""
+    composed = Composed()
+    open_pair(composed)
+    composed.print_at(BTC, 60_000.0, 50.02, Side.SELL)
+    composed.system.kernel.advance(composed.system.agenda.now + after * 1_000_000)
+    now = composed.system.agenda.now
+    composed.system.take(
+        OperatorCommand(ts_event=now, ts_init=now, command="flatten", operator="me", reason="test")
+    )
+    composed.beat(20)
+    assert composed.of(KillSwitchTripped)
+    composed.check_flat()
+
+
+@pytest.mark.parametrize("after", [0, 30, 60, 80, 130])
+def test_a_restart_between_slices_loses_none(after: int) -> None:
+    """A system restored while a slice flies goes on with the rest of the leg."""
+    composed = Composed()
+    maker, hedge = open_pair(composed)
+    composed.print_at(BTC, 60_000.0, 50.0 + float(maker.quantity) / 2, Side.SELL)
+    composed.system.kernel.advance(composed.system.agenda.now + after * 1_000_000)
+    composed.restart()
+    composed.beat(2)
+    composed.print_at(BTC, 59_999.0, 1.0, Side.SELL)
+    composed.beat(3)
+    assert composed.held(BTC) == maker.quantity
+    assert composed.held(ETH) == -hedge.quantity
+    composed.check()
+    composed.take(
+        composed.signal(BTC, Side.SELL, Intent.CLOSE), composed.signal(ETH, Side.BUY, Intent.CLOSE)
+    )
+    composed.beat(5)
     composed.check_flat()

@@ -100,6 +100,10 @@ class Closer:
         self._legs = [one for one in self._legs if one.group != event.group]
 
     def _on_filled(self, event: OrderFilled) -> None:
+        if self._kill_switch.action is KillAction.FLATTEN and not self._agenda.is_armed(
+            self.name, _FLATTEN
+        ):
+            self._agenda.arm(self.name, _FLATTEN, self._agenda.now)
         group = self._watch.on_filled(event)
         if group is not None:
             self._judge(group)
@@ -186,8 +190,13 @@ class Closer:
             self._flatten()
 
     def _flatten(self) -> None:
-        """Close every net position; look again after 1, 2, 4, ... 60 s until all is flat."""
-        if self._kill_switch.action is not KillAction.FLATTEN or is_flat(self._exposure):
+        """Close every net position; look again after 1, 2, 4, ... 60 s until all is flat.
+
+        An order that still works, or whose end nobody knows, may yet fill: all is not flat then.
+        """
+        if self._kill_switch.action is not KillAction.FLATTEN:
+            return
+        if is_flat(self._exposure) and not self._exposure.orders:
             return
         trip, attempt = self._kill_switch.trip, self._attempts
         for one in plan_flat(self._exposure, self._view):
