@@ -49,20 +49,26 @@ def cells_card(found: Values) -> str:
     """Return the table of all cells and how to read it."""
     rows = [row for one in found["strategies"] for row in one["rows"]]
     heads = (
-        "strategy", "book", "instrument", "regime", "trades", "gross bp, 95 %", "net bp, 95 %",
-        "by", "hit %", "needs %", "fee", "slip", "funding", "10 s", "60 s", "guard",
+        "strategy and instrument", "regime", "trades", "gross bp, 95 %", "net bp, 95 %", "by",
+        "hit %", "needs %", "fee", "slip", "funding", "10 s", "60 s", "guard",
     )  # fmt: skip
     cells = [
         [
-            escape(row["strategy"]), row["kind"], escape(short_name(row["instrument"])),
-            row["regime"], *(escape(text) for text in cells_of(row)), row["guard"],
+            _label(row), row["regime"], *(escape(text) for text in cells_of(row)), row["guard"],
         ]
         for row in rows
     ]  # fmt: skip
-    body = table(heads, cells, (0, 1, 2, 3, 15)) if rows else '<p class="sub">No trade closed.</p>'
+    body = table(heads, cells, (0, 1, 13)) if rows else '<p class="sub">No trade closed.</p>'
     lines = [*silent_lines(found), *reading_lines(found)]
     body += "".join(f'<p class="hint">{escape(line)}</p>' for line in lines)
     return card("Edge, cell by cell", "Each strategy by instrument and regime at entry.", body)
+
+
+def _label(row: Values) -> str:
+    """Return a total's strategy and book, or a cell's instrument below it."""
+    if row["instrument"] == ALL:
+        return f'<b>{escape(row["strategy"])}</b> <span class="sub">{row["kind"]}</span>'
+    return f"&emsp;{escape(short_name(row['instrument']))}"
 
 
 def spread_card(found: Values, places: Mapping[str, int]) -> str:

@@ -32,7 +32,8 @@ def show_evaluation(found: Values, console: Console, directory: Path | None) -> 
     else:
         console.print("No trade was closed, in the account or in the shadow book.")
     console.print()
-    for line in (*silent_lines(found), *reading_lines(found)):
+    notes = [f"note: {note}" for note in found["notes"]]
+    for line in (*silent_lines(found), *reading_lines(found), *notes):
         console.print(line, soft_wrap=True)
     if directory is not None:
         console.print(f"kept in: {directory}", soft_wrap=True)
@@ -148,7 +149,8 @@ def reading_lines(found: Values) -> list[str]:
     """Return how to read the figures, and what this data cannot tell."""
     rows = [row for one in found["strategies"] for row in one["rows"]]
     bounded = [row["net"] for row in rows if row["net"]["low"] is not None]
-    apart = [one for one in bounded if one["low"] > 0.0 or one["high"] < 0.0]
+    above = [one for one in bounded if one["low"] > 0.0]
+    below = [one for one in bounded if one["high"] < 0.0]
     lines = [
         "Figures are bp of entry notional a trade, a group counted once; nothing is annualised. "
         "Gross has the spread in it; slip is the part of it paid against the mid at the fill.",
@@ -158,13 +160,13 @@ def reading_lines(found: Values) -> list[str]:
     ]
     if bounded:
         lines.append(
-            f"{len(apart)} of {len(bounded)} net intervals leave out 0; about "
-            f"{len(bounded) / 20:.1f} would by luck alone, and cells share the same trades."
+            f"Of {len(bounded)} net intervals {len(above)} lie above 0 and {len(below)} below; "
+            f"without any edge or cost about {len(bounded) / 20:.1f} would leave out 0 by luck, "
+            "and totals share the trades of their cells."
         )
     if not found["has_ticks"]:
         lines.append(
             "Markouts: not available, the data has no real quotes. Slip is against synthetic "
             "quotes: it is what the venue's model assumes, not a measurement."
         )
-    lines.extend(f"note: {note}" for note in found["notes"])
     return lines
