@@ -35,4 +35,14 @@ def test_the_cheapest_instrument_counts_and_size_factors_raise_it() -> None:
     assert found.of(one, 0.5) == pytest.approx(2 * found.of(one, 1.0))
     assert found.of(one, 0.0) == math.inf
     assert found.of(replace(one, instruments=("NONE",)), 1.0) == 0.0
-    assert found.of(replace(one, legs=2), 1.0) == pytest.approx(2 * 85.20, rel=0.005)
+
+
+def test_legs_that_must_match_need_what_the_planner_says() -> None:
+    """A pair of BTC and ETH at a 0.6 % stop needs its matching lots: 70, as the sizer reckons."""
+    pair = replace(profile(stop_bp=60.0, legs=2), instruments=(BTC, ETH), styles=TAKER)
+    found = budgets()
+    assert found.of(pair, 1.0) == pytest.approx(70.0, rel=0.005)
+    assert found.of(pair, 0.5) == pytest.approx(72.24, rel=0.005)
+    assert found.of(replace(pair, instruments=("NONE",)), 1.0) == 0.0
+    found.forget()
+    assert found.of(pair, 1.0) == pytest.approx(70.0, rel=0.005)

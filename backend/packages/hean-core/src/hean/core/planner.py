@@ -52,14 +52,23 @@ class Verdict(StrEnum):
     OK = "OK"
 
 
-class PlanTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What the account's settings say; shares are fractions of equity.
-
-    `size_factor` is k, `multiplier` the drawdown multiplier m, `cushion` (E - F)/E.
-    """
+class BudgetTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What sets a smallest budget: `size_factor` is k, `multiplier` the drawdown multiplier m."""
 
     risk_of_budget: Decimal
     budget_leverage: Decimal
+    size_factor: Decimal = Decimal(1)
+    multiplier: Decimal = Decimal(1)
+
+    @property
+    def scaled(self) -> Decimal:
+        """k*m."""
+        return _times(self.size_factor, self.multiplier)
+
+
+class PlanTerms(BudgetTerms, frozen=True, kw_only=True, gc=False):
+    """What the account's settings say; shares are fractions of equity, `cushion` is (E - F)/E."""
+
     trial_trade_risk: Decimal
     max_trade_risk: Decimal
     min_weight: Decimal
@@ -68,15 +77,8 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     max_instrument: Decimal
     cushion: Decimal
     stop_slippage: Decimal
-    size_factor: Decimal = Decimal(1)
-    multiplier: Decimal = Decimal(1)
     enter: Decimal = Decimal("1.2")
     stay: Decimal = Decimal(1)
-
-    @property
-    def scaled(self) -> Decimal:
-        """k*m."""
-        return _times(self.size_factor, self.multiplier)
 
 
 class PlanLeg(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -247,7 +249,7 @@ def plan_line(
 
 
 def minimum_budget(
-    structure: Structure, terms: PlanTerms, *, levelled: bool = False
+    structure: Structure, terms: BudgetTerms, *, levelled: bool = False
 ) -> tuple[Decimal, str]:
     """Return B_min and what sets it: the risk at the stop, the lot, or the unlevered rungs.
 
