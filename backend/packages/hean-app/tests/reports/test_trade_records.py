@@ -96,6 +96,16 @@ def test_a_turned_position_has_no_slippage() -> None:
     assert found.slippage_bp is None
 
 
+def test_dust_is_no_turn() -> None:
+    """A spot fee taken in coin leaves less than a lot to sell: the slippage is still known."""
+    marks = {"a": FillMark(999.0), "b": FillMark(1007.0)}
+    bought = msgspec.structs.replace(_fill(Side.BUY, "1000", "a"), quantity=Decimal("0.501"))
+    (found,) = _trades(
+        bought, position_opened(), _fill(Side.SELL, "1004", "b"), _closed(), marks=marks
+    )
+    assert found.slippage_bp == pytest.approx(40.02)
+
+
 def test_markouts_of_maker_fills() -> None:
     """Bought at 1000 as maker, mid 1001 after 10 s and 998 after 60 s: +10 and -20 bp."""
     marks = {"a": FillMark(1000.5, [1001.0, 998.0]), "b": FillMark(1004.0, [1.0, 1.0])}

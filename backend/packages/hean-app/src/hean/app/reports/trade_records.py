@@ -46,6 +46,7 @@ RECORDS: Final = tuple(
 """The types of a journal's records that `TradeRecords` reads."""
 UNKNOWN: Final = "unknown"
 _BP: Final = 10_000.0
+_DUST: Final = Decimal("0.01")
 
 
 class Kind(StrEnum):
@@ -101,12 +102,15 @@ def _notional(event: PositionClosed) -> float:
     return abs(float(event.quantity) * float(event.entry_price))
 
 
-def _moved(leg: _Leg) -> Decimal:
-    """Return what the fills leave of a position: 0 if they are the whole of one trade."""
-    left = Decimal(0)
+def _is_whole(leg: _Leg) -> bool:
+    """Return whether the fills are one trade from flat to flat, but for dust below a lot."""
+    bought = sold = Decimal(0)
     for fill in leg.fills:
-        left += fill.side.sign * fill.quantity
-    return left
+        if fill.side is Side.BUY:
+            bought += fill.quantity
+        else:
+            sold += fill.quantity
+    return abs(bought - sold) <= max(bought, sold) * _DUST
 
 
 class TradeRecords:
@@ -250,7 +254,7 @@ class TradeRecords:
 
     def _slippage(self, legs: list[_Leg], scale: float) -> float | None:
         """Return what all fills cost; None too where a fill turned the position round."""
-        if any(_moved(leg) for leg in legs):
+        if not all(_is_whole(leg) for leg in legs):
             return None
         costs: list[float] = []
         for fill in (fill for leg in legs for fill in leg.fills):
