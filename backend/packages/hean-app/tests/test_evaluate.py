@@ -14,6 +14,7 @@ from hean.app.strategies_cli import print_evaluation
 from hean.app.testing import FinishedRun
 from hean.config import load
 from hean.core.errors import DataError
+from hean.core.events import PositionClosed
 
 Evaluated = tuple[Path, dict[str, Any]]
 
@@ -41,7 +42,8 @@ def test_every_closed_trade_is_counted(evaluated: Evaluated, backtested: Finishe
     groups = {
         (one.strategy, one.group or one.signal_id)
         for one in backtested.events("PositionClosed")
-    }  # fmt: skip
+        if isinstance(one, PositionClosed)
+    }
     shadows = backtested.events("ShadowClosed")
     totals = [row for row in _rows(evaluated[1], "real") if row["instrument"] == "all"]
     assert sum(row["trades"] for row in totals) == len(groups) > 0

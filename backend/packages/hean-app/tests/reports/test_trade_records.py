@@ -163,7 +163,8 @@ def test_a_shadow_trade_stands_apart() -> None:
 def test_the_plan_is_the_signal_s() -> None:
     """Target 1 % above and stop 0.5 % below an entry at 60000: 100 and 50 bp."""
     (found,) = _trades(signal(), _shadow())
-    assert found.plan == Plan(pytest.approx(100.0), pytest.approx(50.0))
+    assert isinstance(found.plan, Plan)
+    assert (found.plan.target_bp, found.plan.stop_bp) == pytest.approx((100.0, 50.0))
     (without,) = _trades(signal(targets=()), _shadow())
     assert without.plan is None
 
