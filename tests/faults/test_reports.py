@@ -16,6 +16,8 @@ from hean.core.events import (
     Event,
     FundingRate,
     Intent,
+    KillAction,
+    KillSwitchTripped,
     MarkPrice,
     OrderAccepted,
     OrderCancelled,
@@ -164,13 +166,18 @@ def test_a_cancel_that_never_arrived_is_sent_again() -> None:
     composed.check_flat()
 
 
-def test_a_lost_fill_is_found_by_reconciliation() -> None:
-    """A fill nobody reported is never silently missed: the difference is said within a minute."""
+def test_a_lost_fill_halts_the_account() -> None:
+    """A fill nobody reported breaks the books: the kill switch halts and nothing new opens."""
     composed = Composed(losing(OrderFilled))
     composed.take(composed.signal())
     composed.beat(130)
     assert composed.of(ReconciliationBreak)
-    assert composed.held() != composed.at_venue()
+    assert [one.action for one in composed.of(KillSwitchTripped)] == [KillAction.HALT]
+    composed.take(composed.signal(ETH))
+    composed.beat(2)
+    assert len(composed.of(SignalRejected)) == 1
+    assert not composed.system.risk.sentinel.envelope().entries_allowed
+    assert composed.at_venue() == composed.held(strategy="EXTERNAL") > 0
 
 
 def rejecting(composed: Composed, instrument: str) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hean.core.instruments import decimal_of
 from hean.portfolio.accounts import Accounts
-from hean.portfolio.funding import charge, charge_late, find_stamp, receive, stamp_of
+from hean.portfolio.funding import charge, charge_late, find_stamp, is_forgotten, receive, stamp_of
 from hean.portfolio.positions import EXACT, InstrumentBook, bounded
 
 from .test_positions import held
@@ -43,12 +43,14 @@ def test_stamps_are_minutes_and_the_last_are_kept() -> None:
     """A settlement some seconds off belongs to its minute; old stamps are forgotten."""
     assert stamp_of(5 * MINUTE + 3_000_000_000) == stamp_of(5 * MINUTE - 3_000_000_000)
     book, accounts = InstrumentBook(instrument="X"), Accounts()
-    for number in range(1, 20):
+    for number in range(1, 80):
         charge(
             book, accounts, stamp=number * MINUTE, rate=0.0, mark=Decimal(1), now=number * MINUTE
         )
-    assert find_stamp(book, 19 * MINUTE) is not None
+    assert find_stamp(book, 79 * MINUTE) is not None
     assert find_stamp(book, 1 * MINUTE) is None
+    assert is_forgotten(book, 1 * MINUTE)
+    assert not is_forgotten(book, 79 * MINUTE)
 
 
 def test_a_late_fill_that_the_venue_did_not_count_is_not_charged() -> None:

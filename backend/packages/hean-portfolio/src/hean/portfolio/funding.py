@@ -16,7 +16,7 @@ from hean.portfolio.accounts import Accounts
 from hean.portfolio.positions import EXACT, InstrumentBook, Stamp, bounded
 
 MINUTE_NS: Final = 60_000_000_000
-_STAMPS_KEPT: Final = 8
+_STAMPS_KEPT: Final = 64
 
 
 def stamp_of(ts_ns: int) -> int:
@@ -30,6 +30,11 @@ def find_stamp(book: InstrumentBook, stamp: int) -> Stamp | None:
         if one.stamp == stamp:
             return one
     return None
+
+
+def is_forgotten(book: InstrumentBook, stamp: int) -> bool:
+    """Return whether a stamp lies before all that the book still knows of."""
+    return len(book.stamps) >= _STAMPS_KEPT and stamp < book.stamps[0].stamp
 
 
 def charge(

@@ -36,7 +36,7 @@ from hean.core.market_view import MarketView
 from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
 from hean.portfolio.accounts import Accounts, balances_of, totals_of
-from hean.portfolio.funding import charge, charge_late, find_stamp, receive, stamp_of
+from hean.portfolio.funding import charge, charge_late, find_stamp, is_forgotten, receive, stamp_of
 from hean.portfolio.positions import (
     EXACT,
     InstrumentBook,
@@ -238,10 +238,9 @@ class Ledger:
                 ts_event=now,
                 ts_init=now,
                 instrument=event.instrument,
-                subject="fill",
+                subject=f"fill {event.fill_id}, {why}",
                 books=books,
                 venue=venue,
-                explanation=f"{event.fill_id}: {why}",
             )
         )
 
@@ -354,7 +353,7 @@ class Ledger:
             return
         book = self._book(event.instrument)
         stamp = stamp_of(event.ts_event)
-        if book.is_spot or find_stamp(book, stamp) is not None:
+        if book.is_spot or find_stamp(book, stamp) is not None or is_forgotten(book, stamp):
             return
         mark = self._view.mark(event.instrument)
         if mark is None:
@@ -371,19 +370,25 @@ class Ledger:
         book = self._book(event.instrument)
         stamp = stamp_of(event.stamp)
         found = find_stamp(book, stamp)
+        if found is None and is_forgotten(book, stamp):
+            self._break_funding(event, ZERO, "older than the books remember")
+            return
         if found is None:
             self._charge(book, stamp, event.rate, event.mark)
             found = book.stamps[-1]
         if found.paid is None:
             receive(book, self.accounts, found, event.amount, event.quantity)
         elif found.paid != event.amount:
-            now = self._agenda.now
-            self._bus.publish(
-                ReconciliationBreak(
-                    ts_event=now, ts_init=now, instrument=event.instrument, subject="funding",
-                    books=found.paid, venue=event.amount, explanation="paid twice, differently",
-                )
+            self._break_funding(event, found.paid, "paid twice and differently")
+
+    def _break_funding(self, event: FundingPaid, books: Decimal, why: str) -> None:
+        now = self._agenda.now
+        self._bus.publish(
+            ReconciliationBreak(
+                ts_event=now, ts_init=now, instrument=event.instrument,
+                subject=f"funding, {why}", books=books, venue=event.amount,
             )
+        )
 
     def snapshot(self) -> bytes:
         """Return all books."""

@@ -105,7 +105,6 @@ class Reconciler:
                 subject=one.subject,
                 books=one.books,
                 venue=one.venue,
-                explanation="no order at work explains it",
             )
             for one in self.differences(snapshot)
             if self._is_proven(one) and not self._is_external(one)

@@ -51,7 +51,10 @@ class JournalFailed(Event, frozen=True, kw_only=True):
 
 
 class ReconciliationBreak(Event, frozen=True, kw_only=True):
-    """Books and venue disagree: what, how much, and which instrument (empty: the wallet)."""
+    """Books and venue disagree: what, how much, and which instrument (empty: the wallet).
+
+    One without an `explanation` makes the books uncertain and trips the kill switch.
+    """
 
     instrument: str
     subject: str
