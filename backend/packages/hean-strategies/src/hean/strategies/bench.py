@@ -39,6 +39,7 @@ from hean.core.events import (
 from hean.core.ids import client_order_id
 from hean.core.instruments import Instrument
 from hean.strategies.base import Strategy, StrategySection
+from hean.strategies.bench_records import Outcome, Position
 from hean.strategies.desk import OWN_EVENTS
 from hean.strategies.universe import assign
 
@@ -52,30 +53,6 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     carries: Mapping[str, tuple[Need, ...]]
     events: Sequence[Event]
     bar_intervals: Mapping[str, int] = {}
-
-
-class Position(msgspec.Struct, kw_only=True):
-    """A position of one unit (or a part) and how it was opened."""
-
-    sign: int
-    size: float
-    entry: float
-    opened_at: int
-    stop: float | None
-    fee_bp: float
-    signal: Signal
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """A closed position: net and gross in bp of entry, when, and why."""
-
-    instrument: str
-    sign: int
-    opened_at: int
-    closed_at: int
-    gross_bp: float
-    net_bp: float
-    reason: str
 
 
 def build(kind: type[Strategy[Any, Any]], log: Log, section: StrategySection | None = None) -> Any:  # noqa: ANN401 (the caller knows its own class)
