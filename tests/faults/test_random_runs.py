@@ -120,6 +120,8 @@ def test_whatever_happens_nothing_is_left_behind(
         composed.beat(20)
     composed.beat(40)
     composed.check_flat()
+    for one in composed.system.funnel.strategies.values():
+        assert one.signals == one.order_requests + one.withdrawals + sum(one.rejections.values())
     OPENED.append(len(composed.of(PositionOpened)))
 
 

@@ -1,6 +1,10 @@
+from msgspec.structs import replace
+
 from hean.app.reports.funnel import Funnel
 from hean.app.testing import FinishedRun
+from hean.core.events import Intent, Side, SignalWithdrawn
 from hean.core.journal import SqliteJournal
+from hean.core.testing import BTC, START, MiniSystem
 
 
 def test_a_restart_forgets_nothing(backtested: FinishedRun) -> None:
@@ -22,3 +26,22 @@ def test_a_restart_forgets_nothing(backtested: FinishedRun) -> None:
     budgets = {one.strategy: str(one.budget) for one in funnel.envelope.strategies}
     for name, row in backtested.summary["strategies"].items():
         assert float(row["budget_end"]) == float(budgets.get(name, "0"))
+
+
+def test_a_withdrawal_without_a_signal_is_not_counted() -> None:
+    """Quotes the gate pulls because their replacement was refused answer no signal."""
+    system = MiniSystem()
+    funnel = Funnel()
+    system.add(funnel)
+    pulled = SignalWithdrawn(
+        ts_event=START,
+        ts_init=START,
+        signal_id="",
+        strategy="alpha",
+        instrument=BTC,
+        side=Side.BUY,
+        intent=Intent.CLOSE,
+        cancels=("h",),
+    )
+    system.take(pulled, replace(pulled, signal_id="s"))
+    assert funnel.strategies["alpha"].withdrawals == 1

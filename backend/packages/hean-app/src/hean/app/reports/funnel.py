@@ -150,7 +150,9 @@ class Funnel:
         )
 
     def _on_withdrawn(self, event: SignalWithdrawn) -> None:
-        self._of(event.strategy).withdrawals += 1
+        """Count what answers a signal; what the gate pulls of itself answers none."""
+        if event.signal_id:
+            self._of(event.strategy).withdrawals += 1
         self.decisions.append(
             Decision(
                 event.ts_init,
