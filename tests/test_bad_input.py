@@ -209,9 +209,7 @@ def test_an_empty_range(command: Command, bars: Path, arguments: tuple[str, ...]
 def test_data_on_which_no_strategy_can_run(command: Command, bars: Path) -> None:
     """Bars cannot feed a tick strategy: that is an error with its reason, not an idle run."""
     words = ("hf_scalping", "trades", str(bars))
-    _refuses(
-        command, 3, words, "backtest", bars, "--out", "run", "--strategies", "hf_scalping"
-    )
+    _refuses(command, 3, words, "backtest", bars, "--out", "run", "--strategies", "hf_scalping")
     assert not Path("run").exists()
 
 
@@ -243,9 +241,7 @@ def test_a_run_directory_that_cannot_be_made(command: Command, bars: Path) -> No
         (("STATE_DIR", "file"), ("--state-dir", "file")),
     ],
 )
-def test_run_refuses(
-    command: Command, words: tuple[str, ...], arguments: tuple[str, ...]
-) -> None:
+def test_run_refuses(command: Command, words: tuple[str, ...], arguments: tuple[str, ...]) -> None:
     """`run` refuses a bad duration, speed, feed, mode or state directory: exit 2."""
     Path("file").touch()
     _refuses(command, 2, words, "run", *BRIEFLY, *arguments)
@@ -277,9 +273,7 @@ def test_a_state_directory_of_another_seed(
 def test_a_state_directory_in_use(command: Command, tmp_path: Path) -> None:
     """A second instance on one state directory is refused: exit 2."""
     with StateLock(tmp_path):
-        _refuses(
-            command, 2, (str(tmp_path), "in use"), "run", *BRIEFLY, "--state-dir", tmp_path
-        )
+        _refuses(command, 2, (str(tmp_path), "in use"), "run", *BRIEFLY, "--state-dir", tmp_path)
 
 
 @pytest.mark.parametrize("verb", [("replay",), ("why", "momentum_trader")])
@@ -308,9 +302,7 @@ def test_why_names_the_nearest_strategy(command: Command, bar_run: FinishedRun) 
 def test_replaying_other_data(command: Command, bar_run: FinishedRun, copy: Path) -> None:
     """A dataset that is not the one the run was made from is refused by its digest: exit 3."""
     _spoil(copy, lambda columns: columns["volume"].__setitem__(5, 1.0))
-    _refuses(
-        command, 3, (str(copy), "digest"), "replay", bar_run.directory, "--dataset", copy
-    )
+    _refuses(command, 3, (str(copy), "digest"), "replay", bar_run.directory, "--dataset", copy)
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,7 @@ def _with_evidence(event: Event) -> Event:
     return event
 
 
-def test_every_filled_rung_gets_its_target(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_filled_rung_gets_its_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rungs rest six at most, and each fill is followed at once by a resting exit of its size."""
     real = EnhancedGrid.step
 

@@ -85,7 +85,12 @@ def test_the_wallet_moves_only_by_what_is_told(run: FinishedRun) -> None:
     told = {
         name: Decimal(run.summary[name])
         for name in (
-            "wallet_start", "wallet_end", "realised_pnl", "funding", "fees", "unrealised_pnl",
+            "wallet_start",
+            "wallet_end",
+            "realised_pnl",
+            "funding",
+            "fees",
+            "unrealised_pnl",
             "equity_end",
         )
     }

@@ -104,9 +104,7 @@ def _run(session: Session, until: int) -> None:
         session.take(event)
 
 
-def _buy(
-    session: Session, number: int, strategy: str, instrument: str, stop: float = 0.02
-) -> None:
+def _buy(session: Session, number: int, strategy: str, instrument: str, stop: float = 0.02) -> None:
     """Publish a long whose stop lies a fraction below."""
     system, now = session.system, session.now
     mark = system.view.mark(instrument)

@@ -44,7 +44,10 @@ class Failing:
 
 
 def _run(
-    bars: Path, directory: Path, kind: type[Event], handler: Callable[[Event], None],
+    bars: Path,
+    directory: Path,
+    kind: type[Event],
+    handler: Callable[[Event], None],
     *more: tuple[type[Event], Callable[[Event], None]],
 ) -> FinishedRun:
     def watch(system: TradingSystem) -> None:
@@ -109,7 +112,10 @@ def test_what_cannot_be_cured_is_kept_and_halts_entries(bars: Path, tmp_path: Pa
     envelopes: list[Event] = []
     requests: list[Event] = []
     run = _run(
-        bars, tmp_path, OrderFilled, failing.handle,
+        bars,
+        tmp_path,
+        OrderFilled,
+        failing.handle,
         (DeadLettered, told.append),
         (RiskEnvelope, envelopes.append),
         (OrderRequest, requests.append),

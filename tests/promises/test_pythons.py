@@ -38,15 +38,33 @@ def test_another_python_decides_the_same(
     python = _find(version)
     uv = shutil.which("uv") or "uv"
     inside = [
-        uv, "run", "--frozen", "--isolated", "--offline", "--quiet", "-p", python,
-        "--package", "hean-app", "--no-dev",
+        uv,
+        "run",
+        "--frozen",
+        "--isolated",
+        "--offline",
+        "--quiet",
+        "-p",
+        python,
+        "--package",
+        "hean-app",
+        "--no-dev",
     ]
     command = [
-        *inside, "hean-app", "backtest", str(bars), "--out", str(tmp_path / "run"), "--json",
+        *inside,
+        "hean-app",
+        "backtest",
+        str(bars),
+        "--out",
+        str(tmp_path / "run"),
+        "--json",
     ]
     ready = subprocess.run(
         [*inside, "python", "-c", ""],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     if ready.returncode != 0:
         reason = (ready.stderr.strip().splitlines() or ["nothing told"])[-1]

@@ -59,9 +59,7 @@ class Log:
 
 
 @pytest.fixture(scope="module")
-def found(
-    bars: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[FinishedRun, Lost, Log]:
+def found(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[FinishedRun, Lost, Log]:
     """A backtest whose first entry is lost on its way to the venue."""
     lost = Lost(PaperVenue.submit)
     logs: list[Log] = []

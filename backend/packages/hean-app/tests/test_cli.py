@@ -60,9 +60,7 @@ def test_config_prints_and_example_loads(command: Command, tmp_path: Path) -> No
     ]
 
 
-def test_an_interrupt_is_one_sentence(
-    command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupt_is_one_sentence(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C anywhere ends with 130 and one sentence."""
 
     def interrupt(*_: object, **__: object) -> None:

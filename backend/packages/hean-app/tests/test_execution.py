@@ -304,8 +304,14 @@ def test_cancelling_a_leg_cancels_its_slices_at_work() -> None:
     system.take(maker, leg, filled(maker, quantity="0.04"))
     part = msgspec.structs.replace(leg, client_order_id=venue.told[-1][1], quantity=D("1.2"))
     pull = SignalWithdrawn(
-        ts_event=START, ts_init=START, signal_id="s", strategy="alpha", instrument=ETH,
-        side=Side.BUY, intent=Intent.CLOSE, cancels=(leg.client_order_id,),
+        ts_event=START,
+        ts_init=START,
+        signal_id="s",
+        strategy="alpha",
+        instrument=ETH,
+        side=Side.BUY,
+        intent=Intent.CLOSE,
+        cancels=(leg.client_order_id,),
     )
     system.take(pull)
     assert venue.told[-1] == ("cancel", part.client_order_id, "")

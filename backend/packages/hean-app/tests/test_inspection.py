@@ -22,18 +22,36 @@ MINUTE = 60_000_000_000
 def _report(*needs: Need) -> DatasetReport:
     instrument = btc_perpetual()
     description = FeedDescription(
-        name="made", instruments=(instrument,), carries={instrument.id: needs}, first=START,
-        last=START + DAY, bar_intervals={instrument.id: 5 * MINUTE}, digest="ab" * 32,
+        name="made",
+        instruments=(instrument,),
+        carries={instrument.id: needs},
+        first=START,
+        last=START + DAY,
+        bar_intervals={instrument.id: 5 * MINUTE},
+        digest="ab" * 32,
         notes=("quotes are synthetic",),
     )
     bars = SeriesReport(
-        kind="bars", instruments=(instrument.id,), source="somewhere", files=("a.parquet",),
-        interval_ns=5 * MINUTE, rows=281, first=START, last=START + DAY, in_range=True,
-        gap_count=7, gaps=(Gap(after=START, until=START + 40 * MINUTE, missing=7),), idle_bars=3,
+        kind="bars",
+        instruments=(instrument.id,),
+        source="somewhere",
+        files=("a.parquet",),
+        interval_ns=5 * MINUTE,
+        rows=281,
+        first=START,
+        last=START + DAY,
+        in_range=True,
+        gap_count=7,
+        gaps=(Gap(after=START, until=START + 40 * MINUTE, missing=7),),
+        idle_bars=3,
     )
     return DatasetReport(
-        path=Path("made.toml"), about="A made dataset.", description=description, series=(bars,),
-        events={"Bar": 281}, feed_gaps=((instrument.id, START, "sequence"),),
+        path=Path("made.toml"),
+        about="A made dataset.",
+        description=description,
+        series=(bars,),
+        events={"Bar": 281},
+        feed_gaps=((instrument.id, START, "sequence"),),
     )
 
 
@@ -92,7 +110,10 @@ def test_the_data_is_plain_json() -> None:
 @pytest.mark.parametrize(
     ("nanoseconds", "text"),
     [
-        (0, ""), (5 * MINUTE, "5 min"), (8 * 60 * MINUTE, "8 h"), (90_000_000_000, "90 s"),
+        (0, ""),
+        (5 * MINUTE, "5 min"),
+        (8 * 60 * MINUTE, "8 h"),
+        (90_000_000_000, "90 s"),
         (DAY, "1 d"),
     ],
 )

@@ -17,57 +17,105 @@ _REFUSED = "POSITION_SIZER_ZERO: 0.00071 against 0.001"
 
 def _strategy(name: str, text: str, **more: object) -> StrategyLine:
     values: dict[str, object] = {
-        "strategy": name, "active": True, "runs": True, "budget": Decimal("30.00"),
-        "signals": 0, "orders": 0, "fills": 0, "net": Decimal(0), "text": text, **more,
+        "strategy": name,
+        "active": True,
+        "runs": True,
+        "budget": Decimal("30.00"),
+        "signals": 0,
+        "orders": 0,
+        "fills": 0,
+        "net": Decimal(0),
+        "text": text,
+        **more,
     }
     return StrategyLine(**values)  # type: ignore[arg-type]
 
 
 STRATEGIES = (
     _strategy(
-        "hf_scalping", "BTC: holding long 0.002 from 43120.5",
-        signals=41, orders=33, fills=58, net=Decimal("-0.8431"), budget=Decimal("41.25"),
+        "hf_scalping",
+        "BTC: holding long 0.002 from 43120.5",
+        signals=41,
+        orders=33,
+        fills=58,
+        net=Decimal("-0.8431"),
+        budget=Decimal("41.25"),
     ),
     _strategy(
         "inventory_neutral_mm",
         "ETH and 1 more: waiting because flow is too one-sided to quote into (0.74 against 0.7)",
-        signals=12, orders=9, fills=3, net=Decimal("0.0412"),
+        signals=12,
+        orders=9,
+        fills=3,
+        net=Decimal("0.0412"),
     ),
-    _strategy("rebate_farmer", "not running because it needs a maker rebate", active=False,
-              runs=False, budget=Decimal(0)),
+    _strategy(
+        "rebate_farmer",
+        "not running because it needs a maker rebate",
+        active=False,
+        runs=False,
+        budget=Decimal(0),
+    ),
     _strategy("impulse_engine", "waiting because the move is too small (2.1 against 4)"),
     _strategy("liquidity_sweep", "waiting because nothing has triggered it yet"),
     _strategy(
         "momentum_trader",
-        "waiting because it is warming up, needs 3 h more", warming=True,
+        "waiting because it is warming up, needs 3 h more",
+        warming=True,
     ),
     _strategy(
         "enhanced_grid",
         "waiting because the strategy does not open positions in the present regime",
     ),
     _strategy(
-        "funding_harvester", "SOL: holding short 1.2 from 101.37",
-        signals=1, orders=1, fills=2, net=Decimal("0.3310"), budget=Decimal("58.10"),
+        "funding_harvester",
+        "SOL: holding short 1.2 from 101.37",
+        signals=1,
+        orders=1,
+        fills=2,
+        net=Decimal("0.3310"),
+        budget=Decimal("58.10"),
     ),
     _strategy(
         "basis_arbitrage",
         "waiting because the expected move does not pay the costs (3.2 against 7.7)",
-        active=False, budget=Decimal(0),
+        active=False,
+        budget=Decimal(0),
     ),
     _strategy("correlation_arb", "waiting because the entry condition is not met (1.2 against 2)"),
     _strategy("sentiment_strategy", "waiting because the entry condition is not met"),
 )
 POSITIONS = (
-    PositionLine(strategy="hf_scalping", instrument="BTCUSDT-PERP.BYBIT", side="long",
-                 quantity=Decimal("0.002"), entry=Decimal("43120.5"), mark=43098.1,
-                 unrealised=-0.0448, age_ns=41_000_000_000),
-    PositionLine(strategy="funding_harvester", instrument="SOLUSDT-PERP.BYBIT", side="short",
-                 quantity=Decimal("1.2"), entry=Decimal("101.37"), mark=101.21,
-                 unrealised=0.192, age_ns=95 * MINUTE),
+    PositionLine(
+        strategy="hf_scalping",
+        instrument="BTCUSDT-PERP.BYBIT",
+        side="long",
+        quantity=Decimal("0.002"),
+        entry=Decimal("43120.5"),
+        mark=43098.1,
+        unrealised=-0.0448,
+        age_ns=41_000_000_000,
+    ),
+    PositionLine(
+        strategy="funding_harvester",
+        instrument="SOLUSDT-PERP.BYBIT",
+        side="short",
+        quantity=Decimal("1.2"),
+        entry=Decimal("101.37"),
+        mark=101.21,
+        unrealised=0.192,
+        age_ns=95 * MINUTE,
+    ),
 )
 DECISIONS = tuple(
-    DecisionLine(ts_ns=NOON + place * 7_000_000_000, strategy=name, instrument=instrument,
-                 side=side, outcome=outcome, text=text)
+    DecisionLine(
+        ts_ns=NOON + place * 7_000_000_000,
+        strategy=name,
+        instrument=instrument,
+        side=side,
+        outcome=outcome,
+        text=text,
+    )
     for place, (name, instrument, side, outcome, text) in enumerate(
         (
             ("hf_scalping", "BTCUSDT-PERP.BYBIT", "BUY", "order", "0.002 at 43120.5"),
@@ -75,7 +123,8 @@ DECISIONS = tuple(
             ("inventory_neutral_mm", "ETHUSDT-PERP.BYBIT", "BUY", "withdrawn", "2 orders pulled"),
             ("funding_harvester", "SOLUSDT-PERP.BYBIT", "SELL", "order", "1.2 at 101.37"),
             ("momentum_trader", "BTCUSDT-SPOT.BYBIT", "BUY", "refused", "EDGE: 3.1 against 7.7"),
-        ) * 3
+        )
+        * 3
     )
 )
 
@@ -83,13 +132,28 @@ DECISIONS = tuple(
 def view_state(**changes: object) -> ViewState:
     """Return a picture of a busy run."""
     values: dict[str, object] = {
-        "mode": "paper", "feed": "sim", "seed": 7, "state_dir": Path(".hean/paper-sim"),
-        "now_ns": NOON + 95 * MINUTE, "speed": 1.0, "events": 41_000,
-        "equity": Decimal("299.6273"), "wallet": Decimal("299.4801"),
-        "unrealised": Decimal("0.1472"), "drawdown": 0.0012, "day_pnl": -0.3727,
-        "risk_state": "NORMAL", "entries_allowed": True, "entries_reason": "", "slots_used": 3,
-        "slots_max": 10, "positions": POSITIONS, "strategies": STRATEGIES,
-        "decisions": DECISIONS, "decisions_made": 1312, **changes,
+        "mode": "paper",
+        "feed": "sim",
+        "seed": 7,
+        "state_dir": Path(".hean/paper-sim"),
+        "now_ns": NOON + 95 * MINUTE,
+        "speed": 1.0,
+        "events": 41_000,
+        "equity": Decimal("299.6273"),
+        "wallet": Decimal("299.4801"),
+        "unrealised": Decimal("0.1472"),
+        "drawdown": 0.0012,
+        "day_pnl": -0.3727,
+        "risk_state": "NORMAL",
+        "entries_allowed": True,
+        "entries_reason": "",
+        "slots_used": 3,
+        "slots_max": 10,
+        "positions": POSITIONS,
+        "strategies": STRATEGIES,
+        "decisions": DECISIONS,
+        "decisions_made": 1312,
+        **changes,
     }
     return ViewState(**values)  # type: ignore[arg-type]
 

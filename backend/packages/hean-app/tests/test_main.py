@@ -11,7 +11,8 @@ from hean.main import TradingSystem
 
 def _system(bars: Path) -> TradingSystem:
     return TradingSystem(
-        settings=settings_with(), description=DatasetFeed(bars).description,
+        settings=settings_with(),
+        description=DatasetFeed(bars).description,
         journal=MemoryJournal(),
     )
 

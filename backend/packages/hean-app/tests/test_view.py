@@ -21,17 +21,36 @@ SECOND = 1_000_000_000
 
 def _line(number: int) -> DecisionLine:
     return DecisionLine(
-        ts_ns=START + number * SECOND, strategy="momentum_trader",
-        instrument="BTCUSDT-PERP.BYBIT", side="BUY", outcome="order", text=f"{number} at 100",
+        ts_ns=START + number * SECOND,
+        strategy="momentum_trader",
+        instrument="BTCUSDT-PERP.BYBIT",
+        side="BUY",
+        outcome="order",
+        text=f"{number} at 100",
     )
 
 
 def _state(made: int, *, events: int = 0) -> ViewState:
     return ViewState(
-        mode="paper", feed="sim", seed=0, state_dir=Path("x"), now_ns=START, speed=1.0,
-        events=events, equity=Decimal(300), wallet=Decimal(300), unrealised=Decimal(0),
-        drawdown=0.0, day_pnl=-1.25, risk_state="NORMAL", entries_allowed=True,
-        entries_reason="", slots_used=1, slots_max=10, positions=(), strategies=(),
+        mode="paper",
+        feed="sim",
+        seed=0,
+        state_dir=Path("x"),
+        now_ns=START,
+        speed=1.0,
+        events=events,
+        equity=Decimal(300),
+        wallet=Decimal(300),
+        unrealised=Decimal(0),
+        drawdown=0.0,
+        day_pnl=-1.25,
+        risk_state="NORMAL",
+        entries_allowed=True,
+        entries_reason="",
+        slots_used=1,
+        slots_max=10,
+        positions=(),
+        strategies=(),
         decisions=tuple(_line(number) for number in range(max(0, made - 50), made)),
         decisions_made=made,
     )
@@ -146,9 +165,20 @@ def test_the_first_line_needs_nothing_heavy() -> None:
 def _equity(nav: float, day_start: float) -> EquityUpdated:
     zero = Decimal(0)
     return EquityUpdated(
-        ts_event=START, ts_init=START, equity=Decimal(330), wallet=zero, unrealised=zero, nav=nav,
-        high_water_mark=nav, drawdown=0.0, day_start=day_start, day_high=nav, mark_age_ns=0,
-        realised=zero, fees=zero, funding=zero,
+        ts_event=START,
+        ts_init=START,
+        equity=Decimal(330),
+        wallet=zero,
+        unrealised=zero,
+        nav=nav,
+        high_water_mark=nav,
+        drawdown=0.0,
+        day_start=day_start,
+        day_high=nav,
+        mark_age_ns=0,
+        realised=zero,
+        fees=zero,
+        funding=zero,
     )
 
 

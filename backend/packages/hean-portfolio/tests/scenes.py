@@ -20,14 +20,17 @@ def booted(capital: str = "300") -> tuple[MiniSystem, Portfolio]:
         instruments=(btc_perpetual(), btc_spot()),
     )
     section = PortfolioSettings()
-    portfolio = build_portfolio(
-        system.settings, section, system.bus, system.agenda, system.view
-    )
+    portfolio = build_portfolio(system.settings, section, system.bus, system.agenda, system.view)
     for one in portfolio.components:
         system.add(one)
     system.take(
         RunStarted(
-            ts_event=START, ts_init=START, run_id="r", mode="paper", feed="sim", seed=0,
+            ts_event=START,
+            ts_init=START,
+            run_id="r",
+            mode="paper",
+            feed="sim",
+            seed=0,
             settings_sha256="",
         ),
         WalletUpdated(
@@ -39,15 +42,33 @@ def booted(capital: str = "300") -> tuple[MiniSystem, Portfolio]:
 
 
 def fill_of(
-    strategy: str, side: Side, quantity: str, price: str, *, number: int, fee: str = "0",
-    at: int = START, kind: FillKind = FillKind.ORDER, instrument: str = BTC,
+    strategy: str,
+    side: Side,
+    quantity: str,
+    price: str,
+    *,
+    number: int,
+    fee: str = "0",
+    at: int = START,
+    kind: FillKind = FillKind.ORDER,
+    instrument: str = BTC,
 ) -> OrderFilled:
     """Build a fill that needs no order."""
     return OrderFilled(
-        ts_event=at, ts_init=at, fill_id=f"x{number}", client_order_id=f"o{number}",
-        strategy=strategy, instrument=instrument, side=side, price=Decimal(price),
-        quantity=Decimal(quantity), fee=Decimal(fee), liquidity=Liquidity.TAKER,
-        filled=Decimal(quantity), remaining=ZERO, kind=kind,
+        ts_event=at,
+        ts_init=at,
+        fill_id=f"x{number}",
+        client_order_id=f"o{number}",
+        strategy=strategy,
+        instrument=instrument,
+        side=side,
+        price=Decimal(price),
+        quantity=Decimal(quantity),
+        fee=Decimal(fee),
+        liquidity=Liquidity.TAKER,
+        filled=Decimal(quantity),
+        remaining=ZERO,
+        kind=kind,
     )
 
 

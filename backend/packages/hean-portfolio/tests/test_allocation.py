@@ -87,9 +87,7 @@ def test_a_budget_below_the_smallest_viable_one_is_none() -> None:
 
 def test_a_distant_target_is_saved_for() -> None:
     """A target above B_min that one step cannot reach is granted step by step."""
-    found = solve(
-        [wants("dear", 0.35, 0.0, minimum=0.2), wants("other", 0.4, 0.4)], LIMITS, cap_of
-    )
+    found = solve([wants("dear", 0.35, 0.0, minimum=0.2), wants("other", 0.4, 0.4)], LIMITS, cap_of)
     assert (found["dear"].weight, found["dear"].bound) == (0.1, "ACCUMULATING")
 
 
@@ -120,8 +118,12 @@ def test_weights_keep_every_bound(
     def build(prefix: str) -> list[Candidate]:
         return [
             Candidate(
-                strategy=f"{prefix}{n}", target=0.8 * row[0] / total, previous=row[1] / 10_000,
-                evidence=row[2], minimum=row[3], cluster=row[4],
+                strategy=f"{prefix}{n}",
+                target=0.8 * row[0] / total,
+                previous=row[1] / 10_000,
+                evidence=row[2],
+                minimum=row[3],
+                cluster=row[4],
             )
             for n, row in enumerate(rows)
         ]

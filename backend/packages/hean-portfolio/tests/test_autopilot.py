@@ -37,14 +37,25 @@ from hean.core.testing import (
 from hean.portfolio import Mode, Portfolio, PortfolioSettings, build_portfolio
 
 NAMES = (
-    "basis_arbitrage", "correlation_arb", "enhanced_grid", "funding_harvester", "hf_scalping",
-    "impulse_engine", "inventory_neutral_mm", "liquidity_sweep", "momentum_trader",
-    "rebate_farmer", "sentiment_strategy",
+    "basis_arbitrage",
+    "correlation_arb",
+    "enhanced_grid",
+    "funding_harvester",
+    "hf_scalping",
+    "impulse_engine",
+    "inventory_neutral_mm",
+    "liquidity_sweep",
+    "momentum_trader",
+    "rebate_farmer",
+    "sentiment_strategy",
 )
 CLASSES = {
-    "hf_scalping": FrequencyClass.HIGH, "inventory_neutral_mm": FrequencyClass.HIGH,
-    "rebate_farmer": FrequencyClass.HIGH, "impulse_engine": FrequencyClass.MEDIUM,
-    "liquidity_sweep": FrequencyClass.MEDIUM, "momentum_trader": FrequencyClass.MEDIUM,
+    "hf_scalping": FrequencyClass.HIGH,
+    "inventory_neutral_mm": FrequencyClass.HIGH,
+    "rebate_farmer": FrequencyClass.HIGH,
+    "impulse_engine": FrequencyClass.MEDIUM,
+    "liquidity_sweep": FrequencyClass.MEDIUM,
+    "momentum_trader": FrequencyClass.MEDIUM,
     "enhanced_grid": FrequencyClass.MEDIUM,
 }
 PROTECTIVE = ("basis_arbitrage", "correlation_arb", "funding_harvester")
@@ -56,13 +67,22 @@ def started(
     """Return a system whose AutoPilot has decided its first set."""
     system = MiniSystem(settings=HEANSettings(initial_capital=Decimal(10_000)))
     portfolio = build_portfolio(
-        system.settings, PortfolioSettings(**section), system.bus, system.agenda, system.view  # type: ignore[arg-type]
+        system.settings,
+        PortfolioSettings(**section),
+        system.bus,
+        system.agenda,
+        system.view,  # type: ignore[arg-type]
     )
     for one in portfolio.components:
         system.add(one)
     system.take(
         RunStarted(
-            ts_event=START, ts_init=START, run_id="r", mode=mode, feed="sim", seed=0,
+            ts_event=START,
+            ts_init=START,
+            run_id="r",
+            mode=mode,
+            feed="sim",
+            seed=0,
             settings_sha256="",
         )
     )
@@ -71,7 +91,10 @@ def started(
         why = "" if fed or name != names[0] else "the feed carries no Q"
         system.take(
             StrategyRegistered(
-                ts_event=START, ts_init=START, strategy=name, profile=found.profile,
+                ts_event=START,
+                ts_init=START,
+                strategy=name,
+                profile=found.profile,
                 cannot_run_because=why,
             )
         )
@@ -103,8 +126,12 @@ def risk(system: MiniSystem, state: RiskState) -> None:
     """Let the governor change its state."""
     system.take(
         RiskStateChanged(
-            ts_event=system.now, ts_init=system.now, previous=RiskState.NORMAL, state=state,
-            drawdown=0.16, multiplier=0.2,
+            ts_event=system.now,
+            ts_init=system.now,
+            previous=RiskState.NORMAL,
+            state=state,
+            drawdown=0.16,
+            multiplier=0.2,
         )
     )
 
@@ -115,8 +142,14 @@ def test_the_first_set_is_slow_before_fast_and_one_of_each_pair() -> None:
     first = system.of(ActiveStrategiesChanged)[0]
     assert (first.mode, first.version) == ("LEARNING", 1)
     assert first.active == (
-        "correlation_arb", "enhanced_grid", "funding_harvester", "hf_scalping",
-        "impulse_engine", "liquidity_sweep", "rebate_farmer", "sentiment_strategy",
+        "correlation_arb",
+        "enhanced_grid",
+        "funding_harvester",
+        "hf_scalping",
+        "impulse_engine",
+        "liquidity_sweep",
+        "rebate_farmer",
+        "sentiment_strategy",
     )
     assert system.of(CapitalAllocated)[0].active_version == 1
     assert len(first.lines) == 11
@@ -171,8 +204,13 @@ def test_the_kill_switch_is_an_alarm_until_reset() -> None:
     system, portfolio = started()
     system.take(
         KillSwitchTripped(
-            ts_event=START, ts_init=START, trip="t", action=KillAction.FLATTEN, cause="x",
-            number=0.0, limit=0.0,
+            ts_event=START,
+            ts_init=START,
+            trip="t",
+            action=KillAction.FLATTEN,
+            cause="x",
+            number=0.0,
+            limit=0.0,
         )
     )
     risk(system, RiskState.NORMAL)
@@ -180,8 +218,15 @@ def test_the_kill_switch_is_an_alarm_until_reset() -> None:
     assert portfolio.autopilot.mode is Mode.PROTECTIVE
     system.take(
         KillSwitchReset(
-            ts_event=system.now, ts_init=system.now, trip="t", operator="o", reason="r",
-            high_water_mark_before=1.0, high_water_mark=1.0, reference_before=1.0, reference=1.0,
+            ts_event=system.now,
+            ts_init=system.now,
+            trip="t",
+            operator="o",
+            reason="r",
+            high_water_mark_before=1.0,
+            high_water_mark=1.0,
+            reference_before=1.0,
+            reference=1.0,
         )
     )
     live(system, 2.1)
@@ -194,7 +239,11 @@ def test_who_cannot_run_or_is_forced_off_is_never_active() -> None:
     assert "basis_arbitrage" not in last(system).active
     system.take(
         OperatorCommand(
-            ts_event=START, ts_init=START, command="strategy_off", operator="o", reason="r",
+            ts_event=START,
+            ts_init=START,
+            command="strategy_off",
+            operator="o",
+            reason="r",
             arguments=(("strategy", "enhanced_grid"),),
         )
     )
@@ -213,9 +262,17 @@ def test_under_enforce_only_live_cells_are_eligible() -> None:
     def tell(name: str, mode: GuardMode) -> None:
         system.take(
             EdgeGuardChanged(
-                ts_event=system.now, ts_init=system.now, strategy=name, cell=BTC, mode=mode,
-                previous=GuardMode.SHADOW, outcomes=1, posterior_mean_bp=0.0,
-                posterior_error_bp=0.0, last_mean_bp=0.0, cost_bp=0.0,
+                ts_event=system.now,
+                ts_init=system.now,
+                strategy=name,
+                cell=BTC,
+                mode=mode,
+                previous=GuardMode.SHADOW,
+                outcomes=1,
+                posterior_mean_bp=0.0,
+                posterior_error_bp=0.0,
+                last_mean_bp=0.0,
+                cost_bp=0.0,
             )
         )
 

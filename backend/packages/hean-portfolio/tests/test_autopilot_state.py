@@ -15,7 +15,9 @@ def test_every_known_strategy_has_a_line() -> None:
     refusals = {"a": "NEEDS", "b": "", "c": ""}
     lines = lines_of(state, {"b": "LEARNING"}, refusals, "NOT_PICKED", None)
     assert [(one.strategy, one.reason, one.propensity) for one in lines] == [
-        ("a", "NEEDS", 0.0), ("b", "LEARNING", 1.0), ("c", "NOT_PICKED", 0.0),
+        ("a", "NEEDS", 0.0),
+        ("b", "LEARNING", 1.0),
+        ("c", "NOT_PICKED", 0.0),
     ]
     drawn = lines_of(state, {}, refusals, "", {"b": Record(0.5, 0.1, 0.9)})
     assert (drawn[1].draw, drawn[1].penalty, drawn[1].propensity) == (0.5, 0.1, 0.9)

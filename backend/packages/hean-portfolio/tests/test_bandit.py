@@ -19,9 +19,17 @@ NORMAL = {Regime.NORMAL: 1.0}
 NAMES = tuple(
     sorted(
         [
-            "hf_scalping", "inventory_neutral_mm", "rebate_farmer", "impulse_engine",
-            "liquidity_sweep", "momentum_trader", "enhanced_grid", "funding_harvester",
-            "basis_arbitrage", "correlation_arb", "sentiment_strategy",
+            "hf_scalping",
+            "inventory_neutral_mm",
+            "rebate_farmer",
+            "impulse_engine",
+            "liquidity_sweep",
+            "momentum_trader",
+            "enhanced_grid",
+            "funding_harvester",
+            "basis_arbitrage",
+            "correlation_arb",
+            "sentiment_strategy",
         ]
     )
 )

@@ -15,9 +15,17 @@ from hean.portfolio.correlation import (
 
 NAMES = sorted(
     [
-        "hf_scalping", "inventory_neutral_mm", "rebate_farmer", "impulse_engine",
-        "liquidity_sweep", "momentum_trader", "enhanced_grid", "funding_harvester",
-        "basis_arbitrage", "correlation_arb", "sentiment_strategy",
+        "hf_scalping",
+        "inventory_neutral_mm",
+        "rebate_farmer",
+        "impulse_engine",
+        "liquidity_sweep",
+        "momentum_trader",
+        "enhanced_grid",
+        "funding_harvester",
+        "basis_arbitrage",
+        "correlation_arb",
+        "sentiment_strategy",
     ]
 )
 
@@ -59,9 +67,7 @@ def test_ledoit_wolf_shrinks_to_the_common_correlation() -> None:
     long = ledoit_wolf(series)
     assert long[0][1] == pytest.approx(0.5, abs=0.05)
     short = ledoit_wolf([one[:12] for one in series])
-    spread = max(short[0][1], short[0][2], short[1][2]) - min(
-        short[0][1], short[0][2], short[1][2]
-    )
+    spread = max(short[0][1], short[0][2], short[1][2]) - min(short[0][1], short[0][2], short[1][2])
     sample = np.corrcoef(np.array([one[:12] for one in series]))
     raw = max(sample[0, 1], sample[0, 2], sample[1, 2]) - min(
         sample[0, 1], sample[0, 2], sample[1, 2]

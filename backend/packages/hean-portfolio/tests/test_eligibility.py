@@ -38,8 +38,10 @@ def test_each_condition_has_its_refusal(
 def test_learning_takes_the_slow_first_and_followers_last() -> None:
     """LOW before MEDIUM before HIGH, then name; the second of a documented pair last."""
     frequencies = {
-        "basis_arbitrage": FrequencyClass.LOW, "z": FrequencyClass.LOW,
-        "a": FrequencyClass.HIGH, "m": FrequencyClass.MEDIUM,
+        "basis_arbitrage": FrequencyClass.LOW,
+        "z": FrequencyClass.LOW,
+        "a": FrequencyClass.HIGH,
+        "m": FrequencyClass.MEDIUM,
     }
     found = {
         name: Known(profile=profile(name, frequency=one), enabled=True, cannot_run_because="")

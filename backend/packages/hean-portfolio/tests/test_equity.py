@@ -18,7 +18,10 @@ def beat(system: MiniSystem, at: int) -> None:
 def wallet(amount: str, transfer: str = "0", *, at: int = START) -> WalletUpdated:
     """Return a wallet report."""
     return WalletUpdated(
-        ts_event=at, ts_init=at, wallet=Decimal(amount), available=Decimal(amount),
+        ts_event=at,
+        ts_init=at,
+        wallet=Decimal(amount),
+        available=Decimal(amount),
         transfer=Decimal(transfer),
     )
 
@@ -47,9 +50,7 @@ def test_what_exceeds_the_initial_capital_stays_outside() -> None:
     rich = MiniSystem(settings=system.settings)
     from hean.portfolio import PortfolioSettings, build_portfolio
 
-    other = build_portfolio(
-        rich.settings, PortfolioSettings(), rich.bus, rich.agenda, rich.view
-    )
+    other = build_portfolio(rich.settings, PortfolioSettings(), rich.bus, rich.agenda, rich.view)
     for one in other.components:
         rich.add(one)
     rich.take(wallet("1000"))

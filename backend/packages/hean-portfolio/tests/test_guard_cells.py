@@ -7,8 +7,17 @@ from hean.portfolio.guard_cells import GuardCells
 def changed(cell: str, mode: GuardMode) -> EdgeGuardChanged:
     """Return a change of a cell of `s`."""
     return EdgeGuardChanged(
-        ts_event=0, ts_init=0, strategy="s", cell=cell, mode=mode, previous=GuardMode.SHADOW,
-        outcomes=0, posterior_mean_bp=0.0, posterior_error_bp=0.0, last_mean_bp=0.0, cost_bp=0.0,
+        ts_event=0,
+        ts_init=0,
+        strategy="s",
+        cell=cell,
+        mode=mode,
+        previous=GuardMode.SHADOW,
+        outcomes=0,
+        posterior_mean_bp=0.0,
+        posterior_error_bp=0.0,
+        last_mean_bp=0.0,
+        cost_bp=0.0,
     )
 
 

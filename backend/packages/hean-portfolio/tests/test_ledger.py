@@ -164,8 +164,14 @@ def test_funding_is_charged_at_the_stamp_to_each_position() -> None:
     wallet = portfolio.ledger.wallet
     assert portfolio.ledger.accounts.suspense == Decimal("-9.6")
     paid = FundingPaid(
-        ts_event=stamp, ts_init=stamp + SECOND, instrument=BTC, stamp=stamp, rate=0.00032,
-        mark=Decimal(100_000), quantity=Decimal("0.3"), amount=Decimal("-9.6"),
+        ts_event=stamp,
+        ts_init=stamp + SECOND,
+        instrument=BTC,
+        stamp=stamp,
+        rate=0.00032,
+        mark=Decimal(100_000),
+        quantity=Decimal("0.3"),
+        amount=Decimal("-9.6"),
     )
     system.take(paid, paid)
     assert portfolio.ledger.accounts.suspense == 0
@@ -194,8 +200,14 @@ def test_a_late_fill_gets_the_funding_of_its_stamp(paid_first: bool) -> None:
     stamp = START + 8 * HOUR
     early = fill_of("s1", Side.BUY, "0.01", "100000", number=1, at=stamp - SECOND)
     paid = FundingPaid(
-        ts_event=stamp, ts_init=stamp, instrument=BTC, stamp=stamp, rate=0.0001,
-        mark=Decimal(100_000), quantity=Decimal("0.01"), amount=Decimal("-0.1"),
+        ts_event=stamp,
+        ts_init=stamp,
+        instrument=BTC,
+        stamp=stamp,
+        rate=0.0001,
+        mark=Decimal(100_000),
+        quantity=Decimal("0.01"),
+        amount=Decimal("-0.1"),
     )
     system.take(mark(100_000.0, at=stamp), funding(0.0001, settled=True, at=stamp))
     system.take(*([paid, early] if paid_first else [early, paid]))
@@ -225,10 +237,20 @@ def test_spot_fee_in_base_coin_leaves_dust() -> None:
     """Less than a lot left by a base-coin fee is dust: in equity, not a position."""
     system, portfolio = booted("1000")
     bought = OrderFilled(
-        ts_event=START, ts_init=START, fill_id="a", client_order_id="a", strategy="s1",
-        instrument=SPOT, side=Side.BUY, price=Decimal(50_000), quantity=Decimal("0.0009990"),
-        fee=Decimal("0.05"), base_fee=Decimal("0.000001"), liquidity=Liquidity.TAKER,
-        filled=Decimal("0.001"), remaining=ZERO,
+        ts_event=START,
+        ts_init=START,
+        fill_id="a",
+        client_order_id="a",
+        strategy="s1",
+        instrument=SPOT,
+        side=Side.BUY,
+        price=Decimal(50_000),
+        quantity=Decimal("0.0009990"),
+        fee=Decimal("0.05"),
+        base_fee=Decimal("0.000001"),
+        liquidity=Liquidity.TAKER,
+        filled=Decimal("0.001"),
+        remaining=ZERO,
     )
     more = fill_of("s1", Side.BUY, "0.0000005", "50000", number=3, instrument=SPOT)
     sold = fill_of("s1", Side.SELL, "0.000999", "50000", number=2, instrument=SPOT)
@@ -270,8 +292,15 @@ def test_identity_of_the_wallet_holds_with_ugly_numbers() -> None:
         at = START + number * 8 * HOUR
         side = Side.BUY if number % 3 else Side.SELL
         system.take(
-            fill_of("s1", side, "0.001", f"{99_000 + number * 7}.3", number=number, fee="0.05417",
-                    at=at - SECOND),
+            fill_of(
+                "s1",
+                side,
+                "0.001",
+                f"{99_000 + number * 7}.3",
+                number=number,
+                fee="0.05417",
+                at=at - SECOND,
+            ),
             mark(99_000.0 + number * 7.123_456_7, at=at),
             funding(0.0001 + number * 1.7e-9, settled=True, at=at),
         )
@@ -319,7 +348,12 @@ class Books(RuleBasedStateMachine):
         fee = Decimal(cents) / 1000
         side = Side.BUY if buys else Side.SELL
         event = fill_of(
-            strategy, side, str(quantity), str(price), number=self.number, fee=str(fee),
+            strategy,
+            side,
+            str(quantity),
+            str(price),
+            number=self.number,
+            fee=str(fee),
             at=self.system.now,
         )
         signed = quantity if buys else -quantity
@@ -356,8 +390,14 @@ class Books(RuleBasedStateMachine):
             amount = -net * self.price * Decimal(rate) / 100_000
             self.cash += amount
             event = FundingPaid(
-                ts_event=at, ts_init=at, instrument=BTC, stamp=at, rate=rate / 100_000,
-                mark=self.price, quantity=net, amount=amount,
+                ts_event=at,
+                ts_init=at,
+                instrument=BTC,
+                stamp=at,
+                rate=rate / 100_000,
+                mark=self.price,
+                quantity=net,
+                amount=amount,
             )
             self.seen.append(event)
             self.system.take(event)
@@ -371,8 +411,11 @@ class Books(RuleBasedStateMachine):
         before = equity.nav
         self.cash += amount
         event = WalletUpdated(
-            ts_event=self.system.now, ts_init=self.system.now, wallet=self.cash,
-            available=self.cash, transfer=Decimal(amount),
+            ts_event=self.system.now,
+            ts_init=self.system.now,
+            wallet=self.cash,
+            available=self.cash,
+            transfer=Decimal(amount),
         )
         self.system.take(event, event)
         assert equity.nav == pytest.approx(before, abs=1e-12)

@@ -34,10 +34,28 @@ from .scenes import booted, fill_of
 def shadow(strategy: str, r: float, *, at: int = START) -> ShadowClosed:
     """Return a shadow outcome."""
     return ShadowClosed(
-        ts_event=at, ts_init=at, strategy=strategy, instrument=BTC, side=Side.BUY, opened_at=at,
-        entry_price=1.0, exit_price=1.0, gross_bp=r, fees_bp=0.0, funding_bp=0.0, net_bp=r,
-        stop_bp=10.0, r_multiple=r, mae_r=0.0, mfe_r=0.0, regime=None, phase=None, cycle=None,
-        exit_reason="stop", signal_id="s", refusal="STRATEGY_INACTIVE",
+        ts_event=at,
+        ts_init=at,
+        strategy=strategy,
+        instrument=BTC,
+        side=Side.BUY,
+        opened_at=at,
+        entry_price=1.0,
+        exit_price=1.0,
+        gross_bp=r,
+        fees_bp=0.0,
+        funding_bp=0.0,
+        net_bp=r,
+        stop_bp=10.0,
+        r_multiple=r,
+        mae_r=0.0,
+        mfe_r=0.0,
+        regime=None,
+        phase=None,
+        cycle=None,
+        exit_reason="stop",
+        signal_id="s",
+        refusal="STRATEGY_INACTIVE",
     )
 
 
@@ -48,8 +66,13 @@ def with_strategies(*names: str) -> tuple[MiniSystem, Portfolio]:
         system.take(registered(profile(name)))
     system.take(
         ActiveStrategiesChanged(
-            ts_event=START, ts_init=START, version=100, mode="NORMAL", epoch=0,
-            active=names[:1], lines=(),
+            ts_event=START,
+            ts_init=START,
+            version=100,
+            mode="NORMAL",
+            epoch=0,
+            active=names[:1],
+            lines=(),
         )
     )
     return system, portfolio
@@ -84,17 +107,13 @@ def test_a_group_is_one_outcome() -> None:
     """Two legs of a group count once, with their net over their common R."""
     system, portfolio = with_strategies("alpha")
     for number, side, at in ((1, Side.BUY, "100000"), (2, Side.SELL, "100100")):
-        order = order_request(
-            "alpha", side, number=number, quantity="0.01", price=at, risk="10"
-        )
+        order = order_request("alpha", side, number=number, quantity="0.01", price=at, risk="10")
         instrument = BTC if number == 1 else "ETHUSDT-PERP.BYBIT"
         order = replace(order, group="pair", instrument=instrument)
         system.take(order, filled(order, fee_rate="0"))
     system.take(
         fill_of("alpha", Side.SELL, "0.01", "101000", number=8),
-        fill_of(
-            "alpha", Side.BUY, "0.01", "100600", number=9, instrument="ETHUSDT-PERP.BYBIT"
-        ),
+        fill_of("alpha", Side.BUY, "0.01", "100600", number=9, instrument="ETHUSDT-PERP.BYBIT"),
     )
     series = portfolio.performance.series["alpha"]
     assert series.trades == series.outcomes == 1

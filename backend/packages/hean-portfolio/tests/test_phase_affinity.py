@@ -11,9 +11,17 @@ from hean.portfolio.phase_affinity import documented, learned, suitability
 def ruling(phase: Phase | None, confidence: float = 0.8) -> RegimeChanged:
     """Return a regime with this phase, in markup."""
     return RegimeChanged(
-        ts_event=0, ts_init=0, instrument=BTC, ready=True, regime=Regime.RANGE, phase=phase,
-        cycle=Cycle.MARKUP, regime_confidence=0.6, phase_confidence=confidence,
-        cycle_confidence=0.4, moved=(),
+        ts_event=0,
+        ts_init=0,
+        instrument=BTC,
+        ready=True,
+        regime=Regime.RANGE,
+        phase=phase,
+        cycle=Cycle.MARKUP,
+        regime_confidence=0.6,
+        phase_confidence=confidence,
+        cycle_confidence=0.4,
+        moved=(),
     )
 
 

@@ -22,7 +22,13 @@ def test_components_come_in_the_declared_order_and_survive_a_restart() -> None:
         system.settings, PortfolioSettings(), system.bus, system.agenda, system.view
     )
     assert [one.name for one in portfolio.components] == [
-        "ledger", "reconciler", "equity", "shadow_book", "performance", "kinship", "autopilot",
+        "ledger",
+        "reconciler",
+        "equity",
+        "shadow_book",
+        "performance",
+        "kinship",
+        "autopilot",
         "allocator",
     ]
     for one in portfolio.components:

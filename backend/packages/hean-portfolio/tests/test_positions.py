@@ -21,8 +21,15 @@ LOT = Decimal("0.001")
 def held(strategy: str, quantity: Decimal) -> VirtualPosition:
     """Return a position at a price of 100."""
     return VirtualPosition(
-        strategy=strategy, instrument="X", quantity=quantity, cost=quantity * 100,
-        entry_price=Decimal(100), risk=Decimal(1), total_risk=Decimal(1), opened_at=0, fees=ZERO,
+        strategy=strategy,
+        instrument="X",
+        quantity=quantity,
+        cost=quantity * 100,
+        entry_price=Decimal(100),
+        risk=Decimal(1),
+        total_risk=Decimal(1),
+        opened_at=0,
+        fees=ZERO,
     )
 
 

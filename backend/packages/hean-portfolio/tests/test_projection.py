@@ -43,9 +43,7 @@ def test_projection_meets_its_conditions_of_optimality(
     count = len(target)
     for index in range(count):
         assert lower[index] - 1e-12 <= found[index] <= upper[index] + 1e-12
-    room = math.fsum(
-        upper[i] for i in range(count) if not any(i in one.members for one in groups)
-    )
+    room = math.fsum(upper[i] for i in range(count) if not any(i in one.members for one in groups))
     for one in groups:
         assert math.fsum(found[i] for i in one.members) <= one.cap + 1e-12
         room += min(one.cap, math.fsum(upper[i] for i in one.members))

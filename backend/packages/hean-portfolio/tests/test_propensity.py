@@ -11,8 +11,12 @@ def test_propensities_count_the_rows_that_pick_an_arm() -> None:
     """An arm wanted in three of four replays has a propensity of three quarters."""
     names = ("a", "b")
     start = Arms(
-        names=names, active=(True, False), movable=(True, True), forced=(False, False),
-        means=(0.0, 0.0), correlation=prior_correlation(names, {}),
+        names=names,
+        active=(True, False),
+        movable=(True, True),
+        forced=(False, False),
+        means=(0.0, 0.0),
+        correlation=prior_correlation(names, {}),
     )
     rows = [(1.0, 1.0), (1.0, -1.0), (1.0, 0.5), (-1.0, 0.5)]
     assert frequencies(rows, start, RULES) == [0.75, 0.75]

@@ -42,7 +42,11 @@ def answer(
         else ()
     )
     return VenueSnapshot(
-        ts_event=at, ts_init=at, positions=positions, orders=(), wallet=Decimal(wallet),
+        ts_event=at,
+        ts_init=at,
+        positions=positions,
+        orders=(),
+        wallet=Decimal(wallet),
         complete=complete,
     )
 

@@ -55,9 +55,7 @@ def test_below_the_least_incumbents_stay() -> None:
 def test_the_operator_may_insist() -> None:
     """A forced arm counts among the most allowed and comes first."""
     rules = Rules(least=1, most=1, changes=2, diversity=0.0, hysteresis=0.0)
-    chosen = choose(
-        [-1.0, 1.0], arms(("a", "b"), (False, True), forced=(True, False)), rules
-    )
+    chosen = choose([-1.0, 1.0], arms(("a", "b"), (False, True), forced=(True, False)), rules)
     assert chosen.active == (True, False)
     assert chosen.reasons[0] == "FORCED_ON"
 

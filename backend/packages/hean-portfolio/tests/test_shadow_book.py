@@ -42,8 +42,13 @@ def started() -> tuple[MiniSystem, ShadowBook]:
 def refusal(one: Signal, code: ReasonCode = ReasonCode.STRATEGY_INACTIVE) -> SignalRejected:
     """Return the gate's refusal of a signal."""
     return SignalRejected(
-        ts_event=one.ts_init, ts_init=one.ts_init, signal_id=one.signal_id, strategy=one.strategy,
-        instrument=one.instrument, layer="active", code=code,
+        ts_event=one.ts_init,
+        ts_init=one.ts_init,
+        signal_id=one.signal_id,
+        strategy=one.strategy,
+        instrument=one.instrument,
+        layer="active",
+        code=code,
     )
 
 
@@ -178,8 +183,17 @@ def test_a_group_is_followed_as_one() -> None:
         ((BTC, Side.BUY, 60_000.0), (ETH, Side.SELL, 3_000.0))
     ):
         one = signal(
-            "pair", side, number=leg, intent=Intent.LEG, limit=limit, stop=None, targets=(),
-            group="g", leg=leg, legs=2, instrument=name,
+            "pair",
+            side,
+            number=leg,
+            intent=Intent.LEG,
+            limit=limit,
+            stop=None,
+            targets=(),
+            group="g",
+            leg=leg,
+            legs=2,
+            instrument=name,
         )
         legs.append(replace(one, group_stop_bp=50.0))
     system.take(*legs, *(refusal(one) for one in legs))

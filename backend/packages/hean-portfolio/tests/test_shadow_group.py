@@ -27,8 +27,14 @@ def test_a_leg_that_never_fills_unwinds_the_group() -> None:
         taker, instrument=ETH, side=Side.SELL, style=OrderStyle.POST_ONLY, limit=3_010.0
     )
     legs = [
-        follow(one, system.view.instruments[one.instrument], refusal="X", promotes=True,
-               time_stop_ns=0, now=START)
+        follow(
+            one,
+            system.view.instruments[one.instrument],
+            refusal="X",
+            promotes=True,
+            time_stop_ns=0,
+            now=START,
+        )
         for one in (taker, maker)
     ]
     group = ShadowGroup(legs=legs, stop_bp=50.0)

@@ -14,9 +14,7 @@ def followed(side: Side, style: OrderStyle = OrderStyle.LIMIT_IOC) -> Followed:
     stop = 59_700.0 if side is Side.BUY else 60_300.0
     target = 60_600.0 if side is Side.BUY else 59_400.0
     one = signal(side=side, style=style, stop=stop, targets=(target,))
-    return follow(
-        one, btc_perpetual(), refusal="X", promotes=True, time_stop_ns=0, now=START
-    )
+    return follow(one, btc_perpetual(), refusal="X", promotes=True, time_stop_ns=0, now=START)
 
 
 def at(price: float) -> Prices:

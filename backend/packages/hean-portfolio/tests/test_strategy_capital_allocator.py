@@ -45,13 +45,17 @@ class Stage:
 
     def __init__(self, *, mode: str = "paper", method: str = "hybrid", capital: int = 300) -> None:
         settings = HEANSettings(
-            initial_capital=Decimal(capital), capital_allocation_method=method  # type: ignore[arg-type]
+            initial_capital=Decimal(capital),
+            capital_allocation_method=method,  # type: ignore[arg-type]
         )
         section = PortfolioSettings()
         self.system = system = MiniSystem(settings=settings)
         ledger = Ledger(bus=system.bus, agenda=system.agenda, view=system.view)
         equity = Equity(
-            settings=settings, bus=system.bus, agenda=system.agenda, view=system.view,
+            settings=settings,
+            bus=system.bus,
+            agenda=system.agenda,
+            view=system.view,
             ledger=ledger,
         )
         performance = Performance(
@@ -59,15 +63,26 @@ class Stage:
         )
         kinship = Kinship(section=section, performance=performance)
         self.allocator = StrategyCapitalAllocator(
-            settings=settings, section=section, bus=system.bus, agenda=system.agenda,
-            view=system.view, equity=equity, performance=performance, kinship=kinship,
+            settings=settings,
+            section=section,
+            bus=system.bus,
+            agenda=system.agenda,
+            view=system.view,
+            equity=equity,
+            performance=performance,
+            kinship=kinship,
         )
         for one in (ledger, equity, performance, kinship, self.allocator):
             system.add(one)
         self.version = 0
         system.take(
             RunStarted(
-                ts_event=START, ts_init=START, run_id="r", mode=mode, feed="sim", seed=0,
+                ts_event=START,
+                ts_init=START,
+                run_id="r",
+                mode=mode,
+                feed="sim",
+                seed=0,
                 settings_sha256="",
             ),
             WalletUpdated(
@@ -86,8 +101,13 @@ class Stage:
         now = self.system.now
         self.system.take(
             ActiveStrategiesChanged(
-                ts_event=now, ts_init=now, version=version or self.version, mode="NORMAL",
-                epoch=0, active=names, lines=(),
+                ts_event=now,
+                ts_init=now,
+                version=version or self.version,
+                mode="NORMAL",
+                epoch=0,
+                active=names,
+                lines=(),
             )
         )
 
@@ -167,9 +187,17 @@ def test_losing_the_guard_cell_cuts_at_once_where_it_is_enforced() -> None:
         now = stage.system.now
         stage.system.take(
             EdgeGuardChanged(
-                ts_event=now, ts_init=now, strategy=name, cell="c", mode=mode,
-                previous=GuardMode.SHADOW, outcomes=1, posterior_mean_bp=0.0,
-                posterior_error_bp=0.0, last_mean_bp=0.0, cost_bp=0.0,
+                ts_event=now,
+                ts_init=now,
+                strategy=name,
+                cell="c",
+                mode=mode,
+                previous=GuardMode.SHADOW,
+                outcomes=1,
+                posterior_mean_bp=0.0,
+                posterior_error_bp=0.0,
+                last_mean_bp=0.0,
+                cost_bp=0.0,
             )
         )
 
@@ -183,18 +211,24 @@ def test_losing_the_guard_cell_cuts_at_once_where_it_is_enforced() -> None:
 def test_low_confidence_still_favours_a_match_a_little() -> None:
     """C5: at confidence 0.1 the strategy whose phase rules gets slightly more than the others."""
     stage = Stage(method="phase_matched")
-    liked = replace(
-        profile("liked"), affinity=Affinity(favoured=("ice",)), instruments=(BTC,)
-    )
+    liked = replace(profile("liked"), affinity=Affinity(favoured=("ice",)), instruments=(BTC,))
     stage.know(
         liked,
         *(profile(one) for one in names_of(3)),
     )
     stage.system.take(
         RegimeChanged(
-            ts_event=START, ts_init=START, instrument=BTC, ready=True, regime=Regime.NORMAL,
-            phase=Phase.ICE, cycle=Cycle.ACCUMULATION, regime_confidence=0.5,
-            phase_confidence=0.1, cycle_confidence=0.0, moved=("phase",),
+            ts_event=START,
+            ts_init=START,
+            instrument=BTC,
+            ready=True,
+            regime=Regime.NORMAL,
+            phase=Phase.ICE,
+            cycle=Cycle.ACCUMULATION,
+            regime_confidence=0.5,
+            phase_confidence=0.1,
+            cycle_confidence=0.0,
+            moved=("phase",),
         )
     )
     for number in range(20):

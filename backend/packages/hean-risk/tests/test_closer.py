@@ -41,9 +41,7 @@ def entry(system: RiskSystem, strategy: str = "alpha", instrument: str = ETH) ->
 
 def pair(system: RiskSystem) -> tuple[OrderRequest, OrderRequest]:
     """Have a hedged pair minted: long ETH, short SOL released by it."""
-    for leg, (name, side, price) in enumerate(
-        ((ETH, Side.BUY, 3_500.0), (SOL, Side.SELL, 200.0))
-    ):
+    for leg, (name, side, price) in enumerate(((ETH, Side.BUY, 3_500.0), (SOL, Side.SELL, 200.0))):
         one = signal("alpha", side, intent=Intent.LEG, instrument=name, at=system.now)
         system.bus.publish(
             replace(

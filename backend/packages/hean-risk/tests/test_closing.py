@@ -38,9 +38,7 @@ def holding(*positions: tuple[str, str, str]) -> RiskSystem:
     """Return a system whose strategies hold signed quantities, given as (name, instrument, q)."""
     system = RiskSystem("alpha", "beta")
     for name, instrument, quantity in positions:
-        system.take(
-            position_opened(name, quantity=quantity, price="100", instrument=instrument)
-        )
+        system.take(position_opened(name, quantity=quantity, price="100", instrument=instrument))
     return system
 
 
@@ -124,9 +122,7 @@ def test_reduce_only_is_set_only_where_the_net_shrinks() -> None:
 
 def test_the_worst_stress_loss_is_closed_first() -> None:
     """SOL at 45 % of 100 goes before BTC at 30 % of 120; what nobody here opened stays."""
-    system = holding(
-        ("alpha", BTC, "0.002"), ("alpha", SOL, "-0.5"), (EXTERNAL, ETH, "1")
-    )
+    system = holding(("alpha", BTC, "0.002"), ("alpha", SOL, "-0.5"), (EXTERNAL, ETH, "1"))
     closes = plan_flat(system.risk.exposure, system.view)
     assert [(one.instrument, one.side, one.quantity) for one in closes] == [
         (SOL, Side.BUY, Decimal("0.5")),

@@ -36,9 +36,7 @@ class Fixed:
 
 def ask(system: RiskSystem) -> Signal:
     """Ask for an entry on ETH and return the signal."""
-    found = signal(
-        limit=3_500.0, stop=3_430.0, targets=(), instrument=ETH, at=system.now
-    )
+    found = signal(limit=3_500.0, stop=3_430.0, targets=(), instrument=ETH, at=system.now)
     system.take(found)
     return found
 

@@ -73,9 +73,7 @@ def play(system: RiskSystem, events: list[tuple[str, str, str, Side]], first: in
     """Let orders, fills, ends, closes and marks happen."""
     for number, (kind, name, instrument, side) in enumerate(events, start=first):
         orders = [
-            one
-            for one in system.orders()
-            if one.client_order_id in system.risk.exposure.orders
+            one for one in system.orders() if one.client_order_id in system.risk.exposure.orders
         ]
         match kind:
             case "order":

@@ -34,9 +34,7 @@ from hean.risk.sizing import Entry
 from hean.risk.testing import RiskSystem
 
 
-def entry(
-    instrument: Instrument, side: Side = Side.BUY, *, stop: str | None = "99"
-) -> Entry:
+def entry(instrument: Instrument, side: Side = Side.BUY, *, stop: str | None = "99") -> Entry:
     """Return a wanted order at 100."""
     return Entry(
         instrument=instrument,

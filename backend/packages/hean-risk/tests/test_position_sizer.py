@@ -330,9 +330,7 @@ def test_a_refused_pair_names_the_leg_that_comes_least_far() -> None:
 
 def test_quotes_fit_the_budget_without_leverage() -> None:
     """Ten rungs share the budget: 50 USDT carry ten DOGE rungs of 5, a dollar less none."""
-    rungs = [
-        replace(entry(DOGE, "0.20", "0.02"), style=OrderStyle.POST_ONLY) for _ in range(10)
-    ]
+    rungs = [replace(entry(DOGE, "0.20", "0.02"), style=OrderStyle.POST_ONLY) for _ in range(10)]
     rules = GroupRules(is_quotes=True)
     places = [place("1000")] * 10
     left = room("50", equity="3000")

@@ -51,9 +51,7 @@ def want(
     style: OrderStyle = OrderStyle.LIMIT_IOC,
 ) -> Signal:
     """Return a signal on ETH with a 2 % stop."""
-    return signal(
-        side=side, limit=limit, stop=stop, targets=(), instrument=instrument, style=style
-    )
+    return signal(side=side, limit=limit, stop=stop, targets=(), instrument=instrument, style=style)
 
 
 @pytest.mark.parametrize(

@@ -124,9 +124,7 @@ def test_what_works_counts_as_if_it_filled() -> None:
 def test_a_candidate_that_mends_the_book_passes() -> None:
     """A short against a long that alone breaks the limit is let through in full."""
     system, tails = measured(stress=20.0)
-    system.take(
-        position_opened("beta", quantity="0.5", price="200", instrument=SOL, at=system.now)
-    )
+    system.take(position_opened("beta", quantity="0.5", price="200", instrument=SOL, at=system.now))
     assert share(tails, (LONG_SOL, "100"))[0] == 0.0
     assert share(tails, (SHORT_SOL, "100"))[0] == 1.0
 
@@ -258,9 +256,7 @@ def test_a_restart_leaves_no_trace_in_the_measures(first: list[str], then: list[
 def test_an_instrument_without_a_quote_has_the_stand_in_for_the_hour() -> None:
     """A book without quotes counts a half-spread of one basis point, and keeps it over a quote."""
     system, tails = measured()
-    system.take(
-        position_opened("alpha", quantity="1", price="0.5", instrument="X-PERP.BYBIT")
-    )
+    system.take(position_opened("alpha", quantity="1", price="0.5", instrument="X-PERP.BYBIT"))
     tails.worst()
     assert tails.state().spreads["X-PERP.BYBIT"] == DEFAULT_HALF_SPREAD
     system.take(quote(0.4, 0.6, instrument="X-PERP.BYBIT", at=system.now))

@@ -32,9 +32,7 @@ def test_a_risk_system_is_ready_to_trade() -> None:
 def test_opening_and_closing_moves_books_and_slots() -> None:
     """An opened order is held and counted, and the close that fills leaves neither."""
     system = RiskSystem("alpha", capital="900")
-    system.take(
-        signal(limit=3_500.0, stop=3_430.0, targets=(), instrument=ETH, at=system.now)
-    )
+    system.take(signal(limit=3_500.0, stop=3_430.0, targets=(), instrument=ETH, at=system.now))
     (order,) = system.orders()
     system.open(order)
     assert system.risk.exposure.holdings["alpha", ETH].quantity == order.quantity

@@ -301,9 +301,7 @@ def test_a_range_must_have_lasted() -> None:
 )
 def test_lacking_evidence_refuses(changes: dict[str, float], code: ReasonCode) -> None:
     """Each missing piece of evidence ends every evaluation with its code."""
-    found = _bench(
-        _events(_path((0, 0.0), (30, 0.0)), msgspec.structs.replace(LIKELY, **changes))
-    )
+    found = _bench(_events(_path((0, 0.0), (30, 0.0)), msgspec.structs.replace(LIKELY, **changes)))
     assert not found.entries
     assert found.codes()[code] >= 30
 

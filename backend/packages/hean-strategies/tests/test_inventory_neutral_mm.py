@@ -293,9 +293,7 @@ def test_a_gap_cancels_and_waits_for_the_book() -> None:
     events = _calm(120)
     at = BEGIN + (WARM + 20) * SECOND + 1
     again = BEGIN + (WARM + 70) * SECOND
-    cut = [
-        one for one in events if not (isinstance(one, BookUpdate) and at <= one.ts_init < again)
-    ]
+    cut = [one for one in events if not (isinstance(one, BookUpdate) and at <= one.ts_init < again)]
     gap = FeedGap(ts_event=at, ts_init=at, instrument=BTC, reason="lost")
     found = _bench(sorted([*cut, gap], key=lambda one: one.ts_init))
     pulled = next(one for one in found.signals if not one.legs)

@@ -183,9 +183,7 @@ class OutsideFade(Strategy[FadeState, FadeSettings]):
         return FadeState(
             strategy=cls.row.strategy,
             desks={
-                one.instrument: FadeDesk(
-                    instrument=one.instrument, specification=one.specification
-                )
+                one.instrument: FadeDesk(instrument=one.instrument, specification=one.specification)
                 for one in parameters.markets.values()
             },
         )

@@ -219,9 +219,7 @@ def test_a_range_keeps_the_book_of_before(tmp_path: Path) -> None:
     """A run that starts within a capture has the book as the messages before built it."""
     lines = [_snapshot(1, 100)]
     lines += [_diff(at, 99 + at, 99 + at, bids=[(f"{99 + at / 10}", "1")]) for at in range(2, 9)]
-    feed = _feed(
-        tmp_path, lines, instrument=SPOT, start_ns=BEGIN + 4 * MS, end_ns=BEGIN + 6 * MS
-    )
+    feed = _feed(tmp_path, lines, instrument=SPOT, start_ns=BEGIN + 4 * MS, end_ns=BEGIN + 6 * MS)
     books = _books(list(feed.events()))
     assert books == [(4, 103, 99.4), (5, 104, 99.5), (6, 105, 99.6)]
     assert (feed.description.ticks_from, feed.description.last) == (BEGIN + 4 * MS, BEGIN + 6 * MS)

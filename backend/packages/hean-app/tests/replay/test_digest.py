@@ -35,9 +35,7 @@ def _digest(
     rows = [specification(PERPETUAL, tick_size=tick)]
     rows += [specification("ETHUSDT-PERP.BYBIT")] * unused
     table = series("bars", file, instrument=PERPETUAL, interval="1m")
-    return DatasetFeed(
-        write_dataset(folder, table, head=head, instruments=rows)
-    ).description.digest
+    return DatasetFeed(write_dataset(folder, table, head=head, instruments=rows)).description.digest
 
 
 def test_place_and_names_do_not_matter(tmp_path: Path) -> None:

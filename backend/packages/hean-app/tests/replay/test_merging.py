@@ -25,9 +25,7 @@ def _blocks(series: Series, order: int) -> Iterator[Block]:
         for time, rank in rows[place : place + size]:
             keys.append((time << SHIFT) | key_low(Rank(rank), order))
             name = f"{order}/{place}/{rank}"
-            events.append(
-                Heartbeat(ts_event=time, ts_init=time, interval_ns=1, causation_id=name)
-            )
+            events.append(Heartbeat(ts_event=time, ts_init=time, interval_ns=1, causation_id=name))
             place += 1
         yield keys, events
 

@@ -8,9 +8,7 @@ from hean.core.errors import StateError
 from hean.core.journal import SqliteJournal
 
 
-def test_a_run_is_made_again(
-    backtested: FinishedRun, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_is_made_again(backtested: FinishedRun, capsys: pytest.CaptureFixture[str]) -> None:
     """A finished run taken again has no difference, and the same head of its journal."""
     assert replay_run(backtested.directory) == 0
     out = capsys.readouterr().out

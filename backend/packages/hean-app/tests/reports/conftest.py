@@ -29,32 +29,56 @@ def write_table(directory: Path, name: str, rows: Iterable[dict[str, Any]]) -> N
 
 
 def fill(
-    hours: float, strategy: str, side: str, qty: str, price: str, fee: str = "0",
-    instrument: str = BTC, liquidity: str = "taker",
+    hours: float,
+    strategy: str,
+    side: str,
+    qty: str,
+    price: str,
+    fee: str = "0",
+    instrument: str = BTC,
+    liquidity: str = "taker",
 ) -> dict[str, Any]:
     """Return a row of fills some hours after the start."""
     ts_ns = START + round(hours * HOUR)
     return {
-        "ts_ns": ts_ns, "fill_id": f"f{ts_ns}{strategy}", "order_id": f"o{ts_ns}",
-        "strategy": strategy, "instrument": instrument, "side": side, "price": price, "qty": qty,
-        "fee": fee, "liquidity": liquidity,
+        "ts_ns": ts_ns,
+        "fill_id": f"f{ts_ns}{strategy}",
+        "order_id": f"o{ts_ns}",
+        "strategy": strategy,
+        "instrument": instrument,
+        "side": side,
+        "price": price,
+        "qty": qty,
+        "fee": fee,
+        "liquidity": liquidity,
     }
 
 
 def paid(hours: float, strategy: str, amount: str, instrument: str = BTC) -> dict[str, Any]:
     """Return a row of funding."""
     return {
-        "ts_ns": START + round(hours * HOUR), "strategy": strategy, "instrument": instrument,
-        "rate": "0.0001", "position_qty": "1", "mark_price": "100", "amount": amount,
+        "ts_ns": START + round(hours * HOUR),
+        "strategy": strategy,
+        "instrument": instrument,
+        "rate": "0.0001",
+        "position_qty": "1",
+        "mark_price": "100",
+        "amount": amount,
     }
 
 
 def valued(hours: float, equity: float, high: float) -> dict[str, Any]:
     """Return a row of equity."""
     return {
-        "ts_ns": START + round(hours * HOUR), "equity": f"{equity:.8f}",
-        "wallet": f"{equity - 0.5:.8f}", "unrealised": "0.5", "realised": "0", "fees": "0",
-        "funding": "0", "nav": equity / 300, "drawdown": (high - equity) / high,
+        "ts_ns": START + round(hours * HOUR),
+        "equity": f"{equity:.8f}",
+        "wallet": f"{equity - 0.5:.8f}",
+        "unrealised": "0.5",
+        "realised": "0",
+        "fees": "0",
+        "funding": "0",
+        "nav": equity / 300,
+        "drawdown": (high - equity) / high,
     }
 
 
@@ -66,8 +90,11 @@ def allocated(hours: float, version: int, weights: dict[str, float]) -> list[dic
     }
     return [
         {
-            **empty, "ts_ns": START + round(hours * HOUR), "version": version,
-            "strategy": strategy, "weight": weight,
+            **empty,
+            "ts_ns": START + round(hours * HOUR),
+            "version": version,
+            "strategy": strategy,
+            "weight": weight,
         }
         for strategy, weight in weights.items()
     ]
@@ -76,50 +103,95 @@ def allocated(hours: float, version: int, weights: dict[str, float]) -> list[dic
 def strategy_counts(**changes: object) -> dict[str, Any]:
     """Return one strategy's part of a summary."""
     return {
-        "signals": 0, "order_requests": 0, "withdrawals": 0, "rejections": {},
-        "evaluations_refused": {}, "fills": 0, "realised_pnl": "0", "fees": "0", "funding": "0",
-        "net_pnl": "0", "budget_end": "0", "active": True, **changes,
+        "signals": 0,
+        "order_requests": 0,
+        "withdrawals": 0,
+        "rejections": {},
+        "evaluations_refused": {},
+        "fills": 0,
+        "realised_pnl": "0",
+        "fees": "0",
+        "funding": "0",
+        "net_pnl": "0",
+        "budget_end": "0",
+        "active": True,
+        **changes,
     }
 
 
 def made_summary(**changes: object) -> dict[str, Any]:
     """Return the summary of a small run."""
     return {
-        "run_id": "0f" * 16, "mode": "replay", "versions": {"hean-app": "0.1.0"},
+        "run_id": "0f" * 16,
+        "mode": "replay",
+        "versions": {"hean-app": "0.1.0"},
         "settings_sha256": "ab" * 32,
         "dataset": {"name": "bybit-perps-5m-2025q4", "sha256": "cd" * 32},
-        "seed": 0, "started": "2025-10-01T00:00:00Z", "ended": "2025-12-31T23:55:00Z",
-        "events_in": 1_234_567, "wall_seconds": 12.345, "events_per_second": 100_005,
-        "peak_rss_mb": 312.4, "signals": 120, "order_requests": 90, "withdrawals": 5,
+        "seed": 0,
+        "started": "2025-10-01T00:00:00Z",
+        "ended": "2025-12-31T23:55:00Z",
+        "events_in": 1_234_567,
+        "wall_seconds": 12.345,
+        "events_per_second": 100_005,
+        "peak_rss_mb": 312.4,
+        "signals": 120,
+        "order_requests": 90,
+        "withdrawals": 5,
         "rejections": {"POSITION_SIZER_ZERO": 20, "EDGE": 5},
-        "evaluations_refused": {"NO_SETUP": 9000, "COOLDOWN": 120}, "orders": 95, "fills": 150,
-        "wallet_start": "300", "wallet_end": "297.12345678", "realised_pnl": "1.5",
-        "fees": "4.87654322", "funding": "0.5", "unrealised_pnl": "-0.25",
-        "equity_end": "296.87345678", "max_drawdown": 0.0412, "books_balance": True,
+        "evaluations_refused": {"NO_SETUP": 9000, "COOLDOWN": 120},
+        "orders": 95,
+        "fills": 150,
+        "wallet_start": "300",
+        "wallet_end": "297.12345678",
+        "realised_pnl": "1.5",
+        "fees": "4.87654322",
+        "funding": "0.5",
+        "unrealised_pnl": "-0.25",
+        "equity_end": "296.87345678",
+        "max_drawdown": 0.0412,
+        "books_balance": True,
         "strategies": {
             "hf_scalping": strategy_counts(
                 active=False, cannot_run_because="it needs trades (T), which are not carried"
             ),
             "momentum_trader": strategy_counts(
-                signals=118, order_requests=88, withdrawals=5, fills=144,
+                signals=118,
+                order_requests=88,
+                withdrawals=5,
+                fills=144,
                 rejections={"POSITION_SIZER_ZERO": 20, "EDGE": 5},
                 evaluations_refused={
-                    "NO_SETUP": 8800, "REGIME": 900, "COOLDOWN": 120, "WARMING_UP": 55,
-                    "EXHAUSTION": 40, "HORIZONS": 31,
+                    "NO_SETUP": 8800,
+                    "REGIME": 900,
+                    "COOLDOWN": 120,
+                    "WARMING_UP": 55,
+                    "EXHAUSTION": 40,
+                    "HORIZONS": 31,
                 },
-                realised_pnl="1.5", fees="4.87654322", funding="0.5", net_pnl="-2.87654322",
+                realised_pnl="1.5",
+                fees="4.87654322",
+                funding="0.5",
+                net_pnl="-2.87654322",
                 budget_end="120",
             ),
             "funding_harvester": strategy_counts(
-                signals=2, order_requests=2, fills=6, evaluations_refused={"EDGE": 310},
-                funding="0.5", net_pnl="0.4", budget_end="96",
+                signals=2,
+                order_requests=2,
+                fills=6,
+                evaluations_refused={"EDGE": 310},
+                funding="0.5",
+                net_pnl="0.4",
+                budget_end="96",
             ),
         },
         "slots": {"max": 10, "peak": 4, "contended": 0, "refused_by_strategy": {}},
         "budgets": {"deployable_min_margin": "120"},
-        "dlq": {"parked": 0, "retried_ok": 0, "permanent": 0}, "forced_closes": 0,
+        "dlq": {"parked": 0, "retried_ok": 0, "permanent": 0},
+        "forced_closes": 0,
         "notes": ["the index is the mark's: the dataset has none of its own"],
-        "decisions_sha256": "12" * 32, "journal_sha256": "34" * 32, **changes,
+        "decisions_sha256": "12" * 32,
+        "journal_sha256": "34" * 32,
+        **changes,
     }
 
 
@@ -147,13 +219,22 @@ def write_capital(directory: Path) -> None:
     matrix = [[1.0, 0.6], [0.6, 1.0]]
     content = {
         "correlation": {
-            "names": ["funding_harvester", "momentum_trader"], "prior": [[1.0, 0.1], [0.1, 1.0]],
-            "measured": matrix, "in_force": matrix, "moved": ["momentum_trader"], "bins": 12,
+            "names": ["funding_harvester", "momentum_trader"],
+            "prior": [[1.0, 0.1], [0.1, 1.0]],
+            "measured": matrix,
+            "in_force": matrix,
+            "moved": ["momentum_trader"],
+            "bins": 12,
             "prior_bins": 60,
         },
         "slots": {
-            "max": 10, "peak": 10, "granted": 30, "contended": 3, "expired": 0,
-            "refused": {"funding_harvester": 3}, "won": {"momentum_trader": 2},
+            "max": 10,
+            "peak": 10,
+            "granted": 30,
+            "contended": 3,
+            "expired": 0,
+            "refused": {"funding_harvester": 3},
+            "won": {"momentum_trader": 2},
             "lost_to": [{"loser": "funding_harvester", "to": "momentum_trader", "count": 3}],
         },
     }
@@ -166,10 +247,20 @@ def activated(
     """Return the rows of one active set; `means` are posterior means and errors."""
     return [
         {
-            "ts_ns": START + round(hours * HOUR), "version": version, "mode": "NORMAL", "epoch": 0,
-            "strategy": name, "active": name in active, "eligible": True,
-            "reason": "PICKED" if name in active else "NOT_PICKED", "posterior_mean": mean,
-            "posterior_error": error, "bins": 9.0, "draw": 0.0, "penalty": 0.0, "propensity": 0.5,
+            "ts_ns": START + round(hours * HOUR),
+            "version": version,
+            "mode": "NORMAL",
+            "epoch": 0,
+            "strategy": name,
+            "active": name in active,
+            "eligible": True,
+            "reason": "PICKED" if name in active else "NOT_PICKED",
+            "posterior_mean": mean,
+            "posterior_error": error,
+            "bins": 9.0,
+            "draw": 0.0,
+            "penalty": 0.0,
+            "propensity": 0.5,
         }
         for name, (mean, error) in means.items()
     ]
@@ -179,10 +270,19 @@ def shadowed(hours: float, code: str, net_bp: float) -> dict[str, Any]:
     """Return the row of a refused signal's end in the shadow book."""
     ts_ns = START + round(hours * HOUR)
     return {
-        "ts_ns": ts_ns, "opened_ns": ts_ns - HOUR, "signal_id": f"s{ts_ns}",
-        "strategy": "momentum_trader", "instrument": BTC, "side": "BUY", "refusal": code,
-        "gross_bp": net_bp + 13.0, "fees_bp": 13.0, "funding_bp": 0.0, "net_bp": net_bp,
-        "r_multiple": net_bp / 100.0, "exit_reason": "TARGET",
+        "ts_ns": ts_ns,
+        "opened_ns": ts_ns - HOUR,
+        "signal_id": f"s{ts_ns}",
+        "strategy": "momentum_trader",
+        "instrument": BTC,
+        "side": "BUY",
+        "refusal": code,
+        "gross_bp": net_bp + 13.0,
+        "fees_bp": 13.0,
+        "funding_bp": 0.0,
+        "net_bp": net_bp,
+        "r_multiple": net_bp / 100.0,
+        "exit_reason": "TARGET",
     }
 
 
@@ -190,9 +290,17 @@ def refused(hours: float, code: str) -> dict[str, Any]:
     """Return the row of a signal the gate refused."""
     ts_ns = START + round(hours * HOUR)
     return {
-        "ts_ns": ts_ns, "signal_id": f"s{ts_ns}", "strategy": "momentum_trader",
-        "instrument": BTC, "side": "BUY", "outcome": "rejected", "reason": code, "value": 0.0,
-        "limit": 0.0, "qty": "0", "price": "",
+        "ts_ns": ts_ns,
+        "signal_id": f"s{ts_ns}",
+        "strategy": "momentum_trader",
+        "instrument": BTC,
+        "side": "BUY",
+        "outcome": "rejected",
+        "reason": code,
+        "value": 0.0,
+        "limit": 0.0,
+        "qty": "0",
+        "price": "",
     }
 
 
@@ -201,7 +309,8 @@ def capital_directory(run_directory: Path, made: Callable[..., dict[str, Any]]) 
     """Return the made run with refusals, their ends, active sets and a summary."""
     means = {"funding_harvester": (0.05, 0.02), "momentum_trader": (-0.1, 0.2)}
     write_table(
-        run_directory, "activations",
+        run_directory,
+        "activations",
         [
             *activated(0, 1, means, "momentum_trader"),
             *activated(24, 2, means, "momentum_trader"),
@@ -213,9 +322,7 @@ def capital_directory(run_directory: Path, made: Callable[..., dict[str, Any]]) 
         run_directory, "shadow", [shadowed(10 + n, "EDGE", net) for n, net in enumerate(ends)]
     )
     codes = ["EDGE"] * 6 + ["STRATEGY_INACTIVE", "RISK_STATE"]
-    write_table(
-        run_directory, "decisions", [refused(5 + n, code) for n, code in enumerate(codes)]
-    )
+    write_table(run_directory, "decisions", [refused(5 + n, code) for n, code in enumerate(codes)])
     (run_directory / "summary.json").write_text(json.dumps(made()))
     return run_directory
 
@@ -242,7 +349,8 @@ def fill_run(directory: Path) -> None:
     """Write the tables of a quarter: one long round trip won, one lost, one still open."""
     write_empty(directory)
     write_table(
-        directory, "fills",
+        directory,
+        "fills",
         [
             fill(24, "momentum_trader", "BUY", "2", "100", "0.11"),
             fill(30, "momentum_trader", "SELL", "2", "103", "0.12"),
@@ -253,12 +361,14 @@ def fill_run(directory: Path) -> None:
     )
     write_table(directory, "funding", [paid(96, "funding_harvester", "0.25")])
     write_table(
-        directory, "equity",
+        directory,
+        "equity",
         [valued(hours, 300 + hours / 48, 300 + hours / 48) for hours in range(0, 120)]
         + [valued(120 + hours, 302.5 - hours / 24, 302.5) for hours in range(0, 120)],
     )
     write_table(
-        directory, "allocations",
+        directory,
+        "allocations",
         [
             *allocated(0, 1, {"momentum_trader": 0.4, "funding_harvester": 0.4, "idle": 0.0}),
             *allocated(100, 2, {"momentum_trader": 0.3, "funding_harvester": 0.4, "idle": 0.0}),

@@ -18,17 +18,27 @@ START = 1_759_276_800_000_000_000
 
 def _miss(code: str, layer: str, count: int, number: float, limit: float) -> dict[str, Any]:
     return {
-        "strategy": "momentum_trader", "instrument": "BTCUSDT-PERP.BYBIT", "layer": layer,
-        "code": code, "count": count, "number": number, "limit": limit,
-        "distance": abs(number - limit) / (abs(limit) or 1.0), "ts_ns": START + 2 * HOUR,
+        "strategy": "momentum_trader",
+        "instrument": "BTCUSDT-PERP.BYBIT",
+        "layer": layer,
+        "code": code,
+        "count": count,
+        "number": number,
+        "limit": limit,
+        "distance": abs(number - limit) / (abs(limit) or 1.0),
+        "ts_ns": START + 2 * HOUR,
     }
 
 
 def _hour(hour: int, refused: int, signals: int) -> dict[str, Any]:
     return {
-        "strategy": "momentum_trader", "instrument": "BTCUSDT-PERP.BYBIT",
-        "hour_ns": START + hour * HOUR, "evaluations_refused": refused, "signals": signals,
-        "order_requests": 0, "rejected": 0,
+        "strategy": "momentum_trader",
+        "instrument": "BTCUSDT-PERP.BYBIT",
+        "hour_ns": START + hour * HOUR,
+        "evaluations_refused": refused,
+        "signals": signals,
+        "order_requests": 0,
+        "rejected": 0,
     }
 
 

@@ -73,8 +73,7 @@ def reasons_page() -> str:
             (
                 f"`{code.value}`",
                 code.sentence,
-                ", ".join(f"`{name}`" for name in BY_CODE[code].settings)
-                or BY_CODE[code].sentence,
+                ", ".join(f"`{name}`" for name in BY_CODE[code].settings) or BY_CODE[code].sentence,
             )
             for code in chosen
         ]
@@ -96,8 +95,12 @@ def settings_page() -> str:
     ]
     for section, found in groups.items():
         rows = [
-            (f"`{one.name}`", f"`{defaults[one.name]}`" if defaults[one.name] else "",
-             bounds(one), one.sentence.replace("<", "&lt;"))
+            (
+                f"`{one.name}`",
+                f"`{defaults[one.name]}`" if defaults[one.name] else "",
+                bounds(one),
+                one.sentence.replace("<", "&lt;"),
+            )
             for one in found
         ]
         title = f"`{section}{SEPARATOR}…`" if section else "Read by several packages"
@@ -134,8 +137,20 @@ def strategies_page() -> str:
         + ", ".join(f"{need.value} {NEED_WORDS[need]}" for need in Need)
         + ".\n",
         table(
-            ("strategy", "class", "needs", "may use", "opens in", "cooldown", "a day at most",
-             "time stop", "orders", "legs", "typical stop", "bars up to"),
+            (
+                "strategy",
+                "class",
+                "needs",
+                "may use",
+                "opens in",
+                "cooldown",
+                "a day at most",
+                "time stop",
+                "orders",
+                "legs",
+                "typical stop",
+                "bars up to",
+            ),
             [_row(kind.row) for kind in kinds.values()],
         ),
         *[strategy_section(name, kind) for name, kind in kinds.items()],

@@ -130,8 +130,14 @@ def account_lines(state: ViewState, events_per_second: float) -> Text:
 
 def _table(title: str, columns: tuple[tuple[str, str], ...], width: int) -> Table:
     table = Table(
-        title=title, title_justify="left", title_style="bold", header_style="dim", box=None,
-        pad_edge=False, padding=(0, 1, 0, 0), width=width,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        width=width,
     )
     for place, (name, kind) in enumerate(columns):
         wide = place == len(columns) - 1
@@ -150,8 +156,14 @@ def positions_table(state: ViewState, rows: int, width: int) -> Table:
     table = _table(
         f"Positions {len(state.positions)}",
         (
-            ("instrument", ""), ("side", ""), ("quantity", "number"), ("entry", "number"),
-            ("mark", "number"), ("unrealised", "number"), ("age", "number"), ("strategy", ""),
+            ("instrument", ""),
+            ("side", ""),
+            ("quantity", "number"),
+            ("entry", "number"),
+            ("mark", "number"),
+            ("unrealised", "number"),
+            ("age", "number"),
+            ("strategy", ""),
         ),
         width,
     )
@@ -182,8 +194,13 @@ def strategies_table(state: ViewState, rows: int, width: int) -> Table:
     table = _table(
         f"Strategies {active} active of {len(state.strategies)}",
         (
-            ("strategy", ""), ("budget", "number"), ("sig", "number"), ("ord", "number"),
-            ("fill", "number"), ("net", "number"), ("doing, or waiting because", ""),
+            ("strategy", ""),
+            ("budget", "number"),
+            ("sig", "number"),
+            ("ord", "number"),
+            ("fill", "number"),
+            ("net", "number"),
+            ("doing, or waiting because", ""),
         ),
         width,
     )

@@ -167,8 +167,7 @@ def print_new(name: str, directory: Path) -> None:
         sys.stdout.write(f"{path}\n")
     target = directory / name
     sys.stdout.write(
-        f"\nTry it:     cd {target} && python -m pytest\n"
-        f"Install it: uv pip install -e {target}\n"
+        f"\nTry it:     cd {target} && python -m pytest\nInstall it: uv pip install -e {target}\n"
     )
 
 

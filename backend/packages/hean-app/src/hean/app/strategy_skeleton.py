@@ -17,7 +17,7 @@ from hean.strategies import TABLE, load_strategies
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _MOST_LETTERS: Final = 40
 
-_PROJECT: Final = '''\
+_PROJECT: Final = """\
 [project]
 name = "$package"
 version = "0.1.0"
@@ -40,9 +40,9 @@ build-backend = "uv_build"
 addopts = ["--import-mode=importlib"]
 pythonpath = ["src"]
 testpaths = ["tests"]
-'''
+"""
 
-_README: Final = '''\
+_README: Final = """\
 # $package
 
 A strategy for HEAN. It buys a new high of the last bars and sells a new low, with a stop, a target
@@ -63,7 +63,7 @@ Its settings are part of `STRATEGIES__OTHERS`, as JSON:
     STRATEGIES__OTHERS={"$name": {"enabled": true, "bars": 32, "stop_bp": 120}}
 
 It gets the same gate, guard, slots and budgets as any other, and no other channel.
-'''
+"""
 
 _INIT: Final = '''\
 """$title: a strategy for HEAN."""

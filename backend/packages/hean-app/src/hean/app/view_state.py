@@ -249,7 +249,9 @@ def age_text(age_ns: int) -> str:
     """Return a duration in its two largest units: 3 d 4 h, 12 m 5 s."""
     seconds = age_ns // _SECOND_NS
     parts = (
-        (seconds // 86_400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"),
+        (seconds // 86_400, "d"),
+        (seconds // 3600 % 24, "h"),
+        (seconds // 60 % 60, "m"),
         (seconds % 60, "s"),
     )
     found = [f"{count} {unit}" for count, unit in parts if count]

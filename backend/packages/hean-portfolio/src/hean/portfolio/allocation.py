@@ -123,9 +123,7 @@ def _box(one: Candidate, limits: Limits) -> _Box | None:
     )
 
 
-def _fitting(
-    boxes: list[_Box], limits: Limits, cap_of: Callable[[str], float]
-) -> list[_Box]:
+def _fitting(boxes: list[_Box], limits: Limits, cap_of: Callable[[str], float]) -> list[_Box]:
     """Drop the smallest targets until all smallest weights could fit into sum and clusters."""
     kept = list(boxes)
     clusters = sorted({one.who.cluster for one in kept if one.who.cluster})
@@ -144,9 +142,7 @@ def _sets(boxes: list[_Box], limits: Limits) -> Iterator[list[_Box]]:
     doubtful = doubtful[:_DOUBTFUL]
     tried = {one.who.strategy for one in doubtful}
     for choice in product((True, False), repeat=len(doubtful)):
-        chosen = {
-            one.who.strategy for one, kept in zip(doubtful, choice, strict=True) if kept
-        }
+        chosen = {one.who.strategy for one, kept in zip(doubtful, choice, strict=True) if kept}
         yield [
             one
             for one in boxes
@@ -158,9 +154,7 @@ def _sets(boxes: list[_Box], limits: Limits) -> Iterator[list[_Box]]:
 def _least(kept: list[_Box], boxes: list[_Box], total: float) -> float:
     """Return a distance that no solution of this set can beat, to skip what cannot win."""
     names = {one.who.strategy for one in kept}
-    out = math.fsum(
-        one.who.target**2 for one in boxes if one.who.strategy not in names
-    )
+    out = math.fsum(one.who.target**2 for one in boxes if one.who.strategy not in names)
     if not kept:
         return out
     up = math.fsum(max(0.0, one.needed - one.who.target) ** 2 for one in kept)
@@ -169,9 +163,7 @@ def _least(kept: list[_Box], boxes: list[_Box], total: float) -> float:
     return out + max(up, spare * spare / len(kept)) if spare > 0.0 else out + up
 
 
-def _make_room(
-    kept: list[_Box], limits: Limits, cap_of: Callable[[str], float]
-) -> bool:
+def _make_room(kept: list[_Box], limits: Limits, cap_of: Callable[[str], float]) -> bool:
     """Set lower bounds; widen all cut allowances equally by the least that lets them fit."""
     needs = [(limits.spend, kept)]
     needs += [

@@ -87,9 +87,7 @@ class AutoPilot:
             diversity=section.autopilot_diversity,
             hysteresis=section.autopilot_hysteresis,
         )
-        self._state = PilotState(
-            mode=Mode.LEARNING if section.autopilot_enabled else Mode.OFF
-        )
+        self._state = PilotState(mode=Mode.LEARNING if section.autopilot_enabled else Mode.OFF)
 
     def attach(self, bus: Bus) -> None:
         """Subscribe to what decides eligibility, to risk, bins and epochs."""

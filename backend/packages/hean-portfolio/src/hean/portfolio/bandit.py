@@ -148,6 +148,5 @@ def mean_shares(found: Sequence[Mapping[Regime, float]]) -> dict[Regime, float]:
     if not found:
         return {Regime.NORMAL: 1.0}
     return {
-        regime: math.fsum(one.get(regime, 0.0) for one in found) / len(found)
-        for regime in REGIMES
+        regime: math.fsum(one.get(regime, 0.0) for one in found) / len(found) for regime in REGIMES
     }

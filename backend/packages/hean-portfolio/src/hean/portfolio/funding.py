@@ -91,8 +91,9 @@ def _split(book: InstrumentBook, factor: Decimal) -> dict[str, Decimal]:
     return amounts
 
 
-def receive(book: InstrumentBook, accounts: Accounts, found: Stamp, amount: Decimal,
-            quantity: Decimal) -> None:
+def receive(
+    book: InstrumentBook, accounts: Accounts, found: Stamp, amount: Decimal, quantity: Decimal
+) -> None:
     """Match the venue's payment of a stamp, made on its net `quantity`, with the charges.
 
     Late fills that the venue did not count get their charge back.

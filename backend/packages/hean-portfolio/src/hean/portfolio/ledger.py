@@ -286,8 +286,14 @@ class Ledger:
                 realised = ZERO
                 self._bus.publish(
                     add_to(
-                        book, position, event, order,
-                        signed=signed, fee=fee, fill_id=fill_id, now=now,
+                        book,
+                        position,
+                        event,
+                        order,
+                        signed=signed,
+                        fee=fee,
+                        fill_id=fill_id,
+                        now=now,
                     )
                 )
             else:
@@ -314,8 +320,15 @@ class Ledger:
         regime = self._view.regimes.get(book.instrument)
         self._bus.publish(
             open_position(
-                book, event, order, regime, strategy=strategy,
-                signed=signed, fee=fee, fill_id=fill_id, now=self._agenda.now,
+                book,
+                event,
+                order,
+                regime,
+                strategy=strategy,
+                signed=signed,
+                fee=fee,
+                fill_id=fill_id,
+                now=self._agenda.now,
             )
         )
         if late:
@@ -337,15 +350,19 @@ class Ledger:
         part = min(whole, held)
         spent = share_of(fee, part, whole)
         realised, change = reduce_by(
-            book, position, event, part=part, fee=spent, fill_id=fill_id,
-            exit_reason=exit_reason_of(event, order, self._reasons), now=self._agenda.now,
+            book,
+            position,
+            event,
+            part=part,
+            fee=spent,
+            fill_id=fill_id,
+            exit_reason=exit_reason_of(event, order, self._reasons),
+            now=self._agenda.now,
         )
         self._bus.publish(change)
         if part != whole:
             rest = signed + held if signed < 0 else signed - held
-            self._open(
-                book, event, order, position.strategy, rest, fee - spent, fill_id, ZERO
-            )
+            self._open(book, event, order, position.strategy, rest, fee - spent, fill_id, ZERO)
         return realised
 
     def _on_funding_rate(self, event: FundingRate) -> None:
@@ -385,8 +402,12 @@ class Ledger:
         now = self._agenda.now
         self._bus.publish(
             ReconciliationBreak(
-                ts_event=now, ts_init=now, instrument=event.instrument,
-                subject=f"funding, {why}", books=books, venue=event.amount,
+                ts_event=now,
+                ts_init=now,
+                instrument=event.instrument,
+                subject=f"funding, {why}",
+                books=books,
+                venue=event.amount,
             )
         )
 

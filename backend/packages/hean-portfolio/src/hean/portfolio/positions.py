@@ -201,9 +201,7 @@ def share_of(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     return cost_of_part(amount, part, whole) if whole else amount
 
 
-def forced_shares(
-    book: InstrumentBook, signed: Decimal
-) -> list[tuple[str, Decimal]]:
+def forced_shares(book: InstrumentBook, signed: Decimal) -> list[tuple[str, Decimal]]:
     """Split a forced execution over the positions it reduces, pro rata and in lots.
 
     `signed` is the execution's signed quantity. What rounding leaves goes to the largest position

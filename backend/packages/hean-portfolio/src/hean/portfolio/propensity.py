@@ -63,9 +63,7 @@ def _pick_all(scores: Numbers, arms: Arms, rules: Rules) -> tuple[Flags, Numbers
     return wanted, rank, penalties
 
 
-def _pace_all(
-    worth: Numbers, wanted: Flags, rank: Numbers, arms: Arms, rules: Rules
-) -> Flags:
+def _pace_all(worth: Numbers, wanted: Flags, rank: Numbers, arms: Arms, rules: Rules) -> Flags:
     """Return who is active per row after at most the allowed changes."""
     import numpy as np
 

@@ -153,9 +153,7 @@ class Reconciler:
         book = self._ledger.books.get(one.instrument)
         if not one.instrument or not one.venue or (book is not None and book.positions):
             return False
-        return not any(
-            order.instrument == one.instrument for order in self._ledger.orders.values()
-        )
+        return not any(order.instrument == one.instrument for order in self._ledger.orders.values())
 
     def _is_proven(self, one: Difference) -> bool:
         before = self._same(one)

@@ -50,6 +50,4 @@ class RegimeClock(msgspec.Struct, kw_only=True):
 
     def last_day(self, instruments: Sequence[str]) -> dict[Regime, float]:
         """Return the shares of the last day over a strategy's instruments."""
-        return mean_shares(
-            [mean_shares(self.days[one]) for one in instruments if one in self.days]
-        )
+        return mean_shares([mean_shares(self.days[one]) for one in instruments if one in self.days])

@@ -123,9 +123,7 @@ def choose(scores: Sequence[float], arms: Arms, rules: Rules) -> Choice:
 
 def _fill(wanted: list[int], arms: Arms) -> list[int]:
     rest = [index for index in range(len(arms.names)) if index not in wanted]
-    return sorted(
-        rest, key=lambda i: (not arms.active[i], -arms.means[i], arms.names[i])
-    )
+    return sorted(rest, key=lambda i: (not arms.active[i], -arms.means[i], arms.names[i]))
 
 
 def _reason(

@@ -222,9 +222,7 @@ def reduce_by(
     position.risk -= share_of(position.risk, part, size)
     position.quantity = left if position.quantity > 0 else -left
     position.refresh()
-    return realised, _changed(
-        position, event, realised=realised, fee=fee, fill_id=fill_id, now=now
-    )
+    return realised, _changed(position, event, realised=realised, fee=fee, fill_id=fill_id, now=now)
 
 
 def _closed(
@@ -271,9 +269,7 @@ def _average(position: VirtualPosition) -> Decimal:
     return MONEY.divide(position.entry_value, position.entered)
 
 
-def exit_reason_of(
-    event: OrderFilled, order: OrderRequest | None, reasons: dict[str, str]
-) -> str:
+def exit_reason_of(event: OrderFilled, order: OrderRequest | None, reasons: dict[str, str]) -> str:
     """Return why a position is left: stop, force, the order's cause or the signal's reason."""
     if event.kind is not FillKind.ORDER:
         return event.kind.value.lower()

@@ -161,9 +161,7 @@ class Closer:
         quantity = min(closable(self._exposure, key, rules), rules.max_market_quantity)
         if quantity > ZERO:
             side = exit_side(holding.quantity)
-            self._gate.mint_exit(
-                key, side, quantity, cause=cause, origin=origin, attempt=attempt
-            )
+            self._gate.mint_exit(key, side, quantity, cause=cause, origin=origin, attempt=attempt)
 
     def _on_state(self, event: RiskStateChanged) -> None:
         """Cancel resting entries that the new state does not allow."""
@@ -220,9 +218,7 @@ class Closer:
         if mark is None:
             return
         now, quantity = self._agenda.now, abs(holding.quantity)
-        order = minted_order_id(
-            f"{trip}/cross", holding.instrument, holding.strategy, attempt
-        )
+        order = minted_order_id(f"{trip}/cross", holding.instrument, holding.strategy, attempt)
         self._bus.publish(
             OrderFilled(
                 ts_event=now,

@@ -104,14 +104,10 @@ def build_risk(  # size-ok: one constructor call a component
         exposure=exposure,
         sentinel=sentinel,
         edge_guard=guard,
-        preparation=Preparation(
-            settings=settings, section=section, view=view, exposure=exposure
-        ),
+        preparation=Preparation(settings=settings, section=section, view=view, exposure=exposure),
         sizer=sizer or PositionSizer(settings=settings, section=section),
     )
-    gate = RiskGate(
-        bus=bus, agenda=agenda, exposure=exposure, sentinel=sentinel, layers=layers
-    )
+    gate = RiskGate(bus=bus, agenda=agenda, exposure=exposure, sentinel=sentinel, layers=layers)
     closer = Closer(
         bus=bus,
         agenda=agenda,

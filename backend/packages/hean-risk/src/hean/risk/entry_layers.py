@@ -78,9 +78,7 @@ class EntryLayers:
 
     def size(self, wish: Wish) -> tuple[Sizing, Refused | None]:
         """Size one order and run the limits layer on it."""
-        room = self._sentinel.rooms.room(
-            wish.signal.strategy, smallest_only=self.is_small(wish)
-        )
+        room = self._sentinel.rooms.room(wish.signal.strategy, smallest_only=self.is_small(wish))
         sizing = self._sizer.size(wish.entry, room, wish.place, self.factors(wish))
         return sizing, size_refusal(sizing) or self.check(wish, sizing, 1, 0)
 

@@ -128,9 +128,7 @@ class Exposure:
 
     name = "risk_exposure"
 
-    def __init__(
-        self, *, settings: HEANSettings, section: RiskSettings, view: MarketView
-    ) -> None:
+    def __init__(self, *, settings: HEANSettings, section: RiskSettings, view: MarketView) -> None:
         self._view = view
         self._leverage = decimal_of(settings.budget_leverage)
         self._slippage = decimal_of(section.stop_slippage_bp) / 10_000

@@ -98,7 +98,6 @@ class RiskGate:
             self._decide(signal)
         self._counts.signals += 1
 
-
     def _decide(self, signal: Signal) -> None:
         """Decide one order on its own."""
         layers = self._layers
@@ -189,7 +188,6 @@ class RiskGate:
         if counted:
             self._counts.note_refusal(refused.layer)
 
-
     def _wait_for_group(self, signal: Signal) -> None:
         """Hold a leg until the last of its group came; that one decides for all."""
         name = f"{signal.strategy}/{signal.group}"
@@ -260,7 +258,6 @@ class RiskGate:
             )
             cancels = ()
 
-
     def _close(self, signal: Signal) -> None:
         """Be flat: cancel own working entries, then close what no exit at work covers."""
         key = (signal.strategy, signal.instrument)
@@ -288,9 +285,7 @@ class RiskGate:
         if rules is None or quantity <= ZERO:
             smallest = 0.0 if rules is None else rules.lot
             zero = ReasonCode.POSITION_SIZER_ZERO
-            self._reject(
-                signal, Refused(SIZER, zero, float(wanted), smallest, "min_quantity")
-            )
+            self._reject(signal, Refused(SIZER, zero, float(wanted), smallest, "min_quantity"))
             return
         self._exit(signal, quantity, ())
 
@@ -364,7 +359,6 @@ class RiskGate:
         )
         self._exposure.leave(cancels)
         self._counts.withdrawn += 1
-
 
     def _withdraw_orders(self, key: Key, orders: tuple[str, ...], cause: str) -> None:
         """Pull resting orders without a signal; the cause is the reason."""

@@ -68,9 +68,7 @@ class Governor:
         """Subscribe to equity, its own timer and the operator's re-arm."""
         bus.subscribe(EquityUpdated, self._on_equity, stage=Stage.RISK, owner=self.name)
         bus.subscribe(KillSwitchReset, self._on_reset, stage=Stage.RISK, owner=self.name)
-        bus.subscribe(
-            TimerFired, self._on_timer, stage=Stage.RISK, owner=self.name, key=self.name
-        )
+        bus.subscribe(TimerFired, self._on_timer, stage=Stage.RISK, owner=self.name, key=self.name)
 
     def _on_equity(self, event: EquityUpdated) -> None:
         drawdown = event.drawdown

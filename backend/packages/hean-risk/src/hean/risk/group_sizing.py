@@ -78,9 +78,7 @@ def larger_side(entries: Sequence[Entry], parts: Sequence[Decimal]) -> Decimal:
     return max(buys, sells)
 
 
-def value_caps(
-    terms: GroupTerms, room: Room, value: Decimal, cap: str
-) -> tuple[Decimal, str]:
+def value_caps(terms: GroupTerms, room: Room, value: Decimal, cap: str) -> tuple[Decimal, str]:
     """Return the common value that the caps on value let through, and the cap that decided."""
     entries, ratios, places = terms.entries, terms.ratios, terms.places
     whole = total_of(ratios)
@@ -108,9 +106,7 @@ def value_caps(
     return value, cap
 
 
-def smallest_value(
-    terms: GroupTerms, room: Room, value: Decimal, cap: str
-) -> tuple[Decimal, str]:
+def smallest_value(terms: GroupTerms, room: Room, value: Decimal, cap: str) -> tuple[Decimal, str]:
     """Return the least common value that trades every leg, where only that is wanted."""
     if not room.smallest_only:
         return value, cap

@@ -119,9 +119,7 @@ class GroupWatch:
         """Take over groups under way."""
         self.groups = msgspec.msgpack.decode(data, type=_State).groups
         self._by_order = {
-            leg.client_order_id: name
-            for name, group in self.groups.items()
-            for leg in group.legs
+            leg.client_order_id: name for name, group in self.groups.items() for leg in group.legs
         }
 
 

@@ -136,9 +136,7 @@ class KillSwitch:
 
     def _on_dead_letter(self, event: DeadLettered) -> None:
         if event.carries_money:
-            self._latch(
-                KillAction.HALT, f"lost {event.event_type}", float(event.attempts), 0.0
-            )
+            self._latch(KillAction.HALT, f"lost {event.event_type}", float(event.attempts), 0.0)
 
     def _on_journal(self, event: JournalFailed) -> None:
         self._latch(KillAction.HALT, "journal failed", 1.0, 0.0)

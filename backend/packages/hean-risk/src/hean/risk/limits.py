@@ -78,9 +78,7 @@ def check_orders(
     return ReasonCode.MAX_ORDERS, float(count), float(section.max_orders)
 
 
-def check_reward(
-    section: RiskSettings, entry: Entry, targets: tuple[float, ...]
-) -> Breach | None:
+def check_reward(section: RiskSettings, entry: Entry, targets: tuple[float, ...]) -> Breach | None:
     """Refuse a first target too near for the stop, where that limit is on."""
     least = section.min_reward_risk
     if least <= 0.0 or not targets or entry.stop is None:

@@ -82,9 +82,7 @@ class LossStreaks:
         found.squares += value * value
         if total >= self._section.cusum_h:
             total = self._section.cusum_h / 2.0
-            found.blocked_until = (
-                self._agenda.now + self._section.cusum_block_hours * HOUR_NS
-            )
+            found.blocked_until = self._agenda.now + self._section.cusum_block_hours * HOUR_NS
             found.is_cautious = True
         elif total < RELEASE:
             found.is_cautious = False

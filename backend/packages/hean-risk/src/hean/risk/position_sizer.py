@@ -256,9 +256,7 @@ class PositionSizer:
             least, cap = margin, "margin"
         return least, cap
 
-    def _quantity_caps(
-        self, place: Place, quantity: Decimal, cap: str
-    ) -> tuple[Decimal, str]:
+    def _quantity_caps(self, place: Place, quantity: Decimal, cap: str) -> tuple[Decimal, str]:
         if place.depth is not None:
             depth = _times(self._depth_share, place.depth)
             if depth < quantity:
@@ -312,9 +310,7 @@ class PositionSizer:
         return room.balance - kept < _times(_times(LIQUIDATION_DISTANCES, distance), quantity)
 
 
-def _record(
-    factors: Factors, scale: float, room: Room
-) -> tuple[tuple[str, float], ...]:
+def _record(factors: Factors, scale: float, room: Room) -> tuple[tuple[str, float], ...]:
     return (
         ("scale", scale),
         ("regime", factors.regime),

@@ -166,4 +166,3 @@ class _Replacing:
 
     def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
         return self._tails.share_without(entries, notionals, self._key)
-

@@ -116,9 +116,7 @@ class RiskSystem(MiniSystem):
     def reconcile(self) -> None:
         """Answer a complete venue snapshot."""
         at = self.now
-        self.take(
-            VenueSnapshot(ts_event=at, ts_init=at, positions=(), orders=(), wallet=ZERO)
-        )
+        self.take(VenueSnapshot(ts_event=at, ts_init=at, positions=(), orders=(), wallet=ZERO))
 
     def wallet(self, available: str, *, maintenance: str = "0") -> None:
         """Report the venue's wallet."""
@@ -229,9 +227,7 @@ class RiskSystem(MiniSystem):
 
     def flat(self, strategy: str, instrument: str, *, net: str = "1", risk: str = "1") -> None:
         """Close a strategy's position with a net result."""
-        self.take(
-            position_closed(strategy, net=net, risk=risk, instrument=instrument, at=self.now)
-        )
+        self.take(position_closed(strategy, net=net, risk=risk, instrument=instrument, at=self.now))
 
     def close_with(self, order: OrderRequest) -> PositionClosed:
         """Fill a closing order in full and close the position it belongs to."""

@@ -185,9 +185,7 @@ def _deploy(
     return _declare(state, desk, desk.ladder, market, now)
 
 
-def _declare(
-    state: GridState, desk: GridDesk, ladder: Ladder, market: Quote, now: int
-) -> Outputs:
+def _declare(state: GridState, desk: GridDesk, ladder: Ladder, market: Quote, now: int) -> Outputs:
     """Quote the wanted rungs where they differ from those at work; nothing new at the day's cap."""
     wanted = ladder.wanted(market.bid, market.ask)
     live = [one.order_id for one in desk.live]
@@ -306,9 +304,7 @@ def _wind_down(state: GridState, desk: GridDesk, ladder: Ladder, now: int) -> Ou
     return NOTHING
 
 
-def _aim(
-    state: GridState, desk: GridDesk, ladder: Ladder, market: Quote, now: int
-) -> Outputs:
+def _aim(state: GridState, desk: GridDesk, ladder: Ladder, market: Quote, now: int) -> Outputs:
     """Rest a reduce-only target one step back for what a rung holds without one."""
     holding, outputs = desk.holding, NOTHING
     if holding is None or desk.exit is not None or now < desk.aim_again_at:
@@ -333,9 +329,7 @@ def _aim(
         signal = wish(state, desk, now, plan)
         state.count_order(now)
         order_id = client_order_id(signal.signal_id)
-        desk.aims.append(
-            Aim(signal_id=signal.signal_id, order_id=order_id, rung=index, left=free)
-        )
+        desk.aims.append(Aim(signal_id=signal.signal_id, order_id=order_id, rung=index, left=free))
         rung.aimed += free
         outputs += (signal,)
     return outputs
@@ -384,9 +378,7 @@ class EnhancedGrid(Strategy[GridState, GridSettings]):
         return GridState(
             strategy=cls.row.strategy,
             desks={
-                one.instrument: GridDesk(
-                    instrument=one.instrument, specification=one.specification
-                )
+                one.instrument: GridDesk(instrument=one.instrument, specification=one.specification)
                 for one in parameters.markets.values()
             },
         )

@@ -46,9 +46,7 @@ class GridDesk(QuoteDesk, kw_only=True):
     frame: Frame | None = None
     close: float = nan
     bar_at: int = -1
-    variance: Average = msgspec.field(
-        default_factory=lambda: Average(half_life=_BARS_HALF_LIFE)
-    )
+    variance: Average = msgspec.field(default_factory=lambda: Average(half_life=_BARS_HALF_LIFE))
     """Squared returns a second, from bars."""
     ladder: Ladder | None = None
     aims: list[Aim] = msgspec.field(default_factory=lambda: list[Aim]())

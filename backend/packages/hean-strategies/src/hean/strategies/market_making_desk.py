@@ -53,9 +53,7 @@ class MarketMakingDesk(QuoteDesk, kw_only=True):
     intensity: Intensity = msgspec.field(default_factory=Intensity)
     markouts: Markouts = msgspec.field(default_factory=Markouts)
     terms: tuple[float, float] = (nan, nan)
-    flow_noise: Average = msgspec.field(
-        default_factory=lambda: Average(half_life=_NOISE_HALF_LIFE)
-    )
+    flow_noise: Average = msgspec.field(default_factory=lambda: Average(half_life=_NOISE_HALF_LIFE))
     flow_z: float = nan
     flow_bp: float = nan
     """What order flow says of the next seconds, constant inside a second."""
@@ -82,9 +80,7 @@ class MarketMakingDesk(QuoteDesk, kw_only=True):
         return self.holding.sign * self.holding.quantity / size
 
 
-def plans_of(
-    desk: MarketMakingDesk, market: Quote, section: MarketMakingSettings
-) -> list[Plan]:
+def plans_of(desk: MarketMakingDesk, market: Quote, section: MarketMakingSettings) -> list[Plan]:
     """Return what to quote: the model's prices on the sides that flow and inventory leave.
 
     Sets `desk.half`.

@@ -40,9 +40,7 @@ class BookTeller:
         self.book.clear()
         self.ready = False
         self._touch = None
-        return FeedGap(
-            ts_event=event_time, ts_init=now, instrument=self._instrument, reason=reason
-        )
+        return FeedGap(ts_event=event_time, ts_init=now, instrument=self._instrument, reason=reason)
 
     def tell(self, event_time: int, now: int, sequence: int, events: list[Event]) -> None:
         """Add the book's quote (if its touch moved) and its image; a crossed book is a gap."""

@@ -146,10 +146,7 @@ def bybit_events(
         yield keys, events
 
 
-
-def _received(
-    series: Series, content: BybitContent
-) -> Iterator[tuple[int, Path, int, str, str]]:
+def _received(series: Series, content: BybitContent) -> Iterator[tuple[int, Path, int, str, str]]:
     """All received messages in time order, file after file: (time, file, line, category, text)."""
     for path in series.paths:
         streams = [
@@ -160,9 +157,7 @@ def _received(
         yield from merge_sorted(*streams, key=lambda one: one[0])
 
 
-def _connection(
-    path: Path, conn: str, category: str
-) -> Iterator[tuple[int, Path, int, str, str]]:
+def _connection(path: Path, conn: str, category: str) -> Iterator[tuple[int, Path, int, str, str]]:
     wanted = f'"conn":"{conn}"'.encode()
     previous = 0
     for number, raw in enumerate(zstd_lines(path), start=1):

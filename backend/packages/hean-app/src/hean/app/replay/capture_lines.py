@@ -72,6 +72,4 @@ def _zstd_pieces(path: Path) -> Iterator[bytes]:
     except zstandard.ZstdError as error:
         raise DataError(f"{path} cannot be read as zstd ({error}); fetch the file again") from error
     if frame is not None:
-        raise DataError(
-            f"{path} is truncated: its zstd frame ends too early; fetch the file again"
-        )
+        raise DataError(f"{path} is truncated: its zstd frame ends too early; fetch the file again")

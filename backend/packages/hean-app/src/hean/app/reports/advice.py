@@ -134,7 +134,8 @@ BY_STRATEGY: Final[Mapping[tuple[str, ReasonCode], Advice]] = {
     ),
     ("momentum_trader", ReasonCode.NO_SETUP): _names("STRATEGIES__MOMENTUM_TRADER__ENTER"),
     ("momentum_trader", ReasonCode.WARMING_UP): _said(
-        "it passes with more data before it", "STRATEGIES__MOMENTUM_TRADER__LONG_HOURS",
+        "it passes with more data before it",
+        "STRATEGIES__MOMENTUM_TRADER__LONG_HOURS",
         "SIM__HISTORY_DAYS",
     ),
     ("funding_harvester", ReasonCode.EDGE): _said(

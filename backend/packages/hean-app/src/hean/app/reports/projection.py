@@ -270,7 +270,10 @@ class _Orders:
             request["status"] = _SLICED
             own = {"order_id": event.client_order_id, "qty": str(event.quantity), "risk": ""}
             self._open[event.client_order_id] = {
-                **request, **own, "ts_ns": event.ts_init, "status": "requested"
+                **request,
+                **own,
+                "ts_ns": event.ts_init,
+                "status": "requested",
             }
 
     def _accepted(self, event: OrderAccepted) -> None:

@@ -184,14 +184,26 @@ def fact_lines(summary: Summary) -> list[tuple[str, str]]:
     contended = f", contended {slots['contended']:,} times" if slots["contended"] else ""
     who = counts_text({k: v for k, v in slots["refused_by_strategy"].items() if v})
     lines = [
-        ("slots", f"at most {slots['peak']} of {slots['max']} in use{contended}"
-         + (f"; refused: {who}" if who else "")),
-        ("least spare capital", f"{_plain(summary['budgets']['deployable_min_margin'])} USDT "
-         "between deployable capital and the sum of budgets"),
-        ("dead letters", f"{letters['parked']} parked, {letters['retried_ok']} cured by a retry, "
-         f"{letters['permanent']} left to a person"),
-        ("speed", f"{summary['events_in']:,} events in {summary['wall_seconds']:,.1f} s, "
-         f"{summary['events_per_second']:,.0f} events/s, {summary['peak_rss_mb']:,.0f} MB"),
+        (
+            "slots",
+            f"at most {slots['peak']} of {slots['max']} in use{contended}"
+            + (f"; refused: {who}" if who else ""),
+        ),
+        (
+            "least spare capital",
+            f"{_plain(summary['budgets']['deployable_min_margin'])} USDT "
+            "between deployable capital and the sum of budgets",
+        ),
+        (
+            "dead letters",
+            f"{letters['parked']} parked, {letters['retried_ok']} cured by a retry, "
+            f"{letters['permanent']} left to a person",
+        ),
+        (
+            "speed",
+            f"{summary['events_in']:,} events in {summary['wall_seconds']:,.1f} s, "
+            f"{summary['events_per_second']:,.0f} events/s, {summary['peak_rss_mb']:,.0f} MB",
+        ),
         ("decisions sha256", summary["decisions_sha256"]),
         ("journal sha256", summary["journal_sha256"]),
     ]

@@ -48,9 +48,7 @@ def run_settings(directory: Path) -> dict[str, str]:
     try:
         database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         try:
-            row = database.execute(
-                "SELECT facts FROM segments ORDER BY id DESC LIMIT 1"
-            ).fetchone()
+            row = database.execute("SELECT facts FROM segments ORDER BY id DESC LIMIT 1").fetchone()
         finally:
             database.close()
     except sqlite3.Error as error:

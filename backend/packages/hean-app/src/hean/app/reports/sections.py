@@ -151,7 +151,11 @@ def funnel_card(summary: Summary) -> str:
             ]
         )
     heads = (
-        "strategy", "evaluations it refused itself", "signals", "rejected by the gate", "orders",
+        "strategy",
+        "evaluations it refused itself",
+        "signals",
+        "rejected by the gate",
+        "orders",
         "fills",
     )
     body = table(heads, rows, (0, 1, 3)) if rows else ""
@@ -177,8 +181,18 @@ def trades_card(found: Mapping[str, TradeTotals]) -> str:
     if not found:
         return card("Round trips", hint, '<p class="sub">There was no fill.</p>')
     heads = (
-        "strategy", "closed", "open", "won", "mean", "best", "worst", "gains / losses",
-        "mean hold", "maker fills", "turnover", "fees",
+        "strategy",
+        "closed",
+        "open",
+        "won",
+        "mean",
+        "best",
+        "worst",
+        "gains / losses",
+        "mean hold",
+        "maker fills",
+        "turnover",
+        "fees",
     )
     return card("Round trips", hint, table(heads, [_trade_row(n, t) for n, t in found.items()]))
 
@@ -197,8 +211,13 @@ def _trade_row(name: str, one: TradeTotals) -> list[str]:
             duration(one.held_ns / one.closed),
         ]
     return [
-        escape(name), f"{one.closed:,}", f"{one.open:,}", *outcome,
-        f"{100 * one.maker_fills / one.fills:.0f} %", f"{one.volume:,.0f}", f"{one.fees:,.2f}",
+        escape(name),
+        f"{one.closed:,}",
+        f"{one.open:,}",
+        *outcome,
+        f"{100 * one.maker_fills / one.fills:.0f} %",
+        f"{one.volume:,.0f}",
+        f"{one.fees:,.2f}",
     ]
 
 
@@ -233,7 +252,8 @@ def settings_card(changed: Sequence[tuple[str, str, str]]) -> str:
         for name, value, default in changed
     ]
     return card(
-        "Settings", "Those that were not at their default.",
+        "Settings",
+        "Those that were not at their default.",
         table(("setting", "this run", "default"), rows, (0, 1, 2)),
     )
 

@@ -94,8 +94,7 @@ def answer_for(strategy: str, run_dir: Path) -> Answer:
             "fills": one["fills"],
         },
         money={
-            name: one[name]
-            for name in ("net_pnl", "realised_pnl", "fees", "funding", "budget_end")
+            name: one[name] for name in ("net_pnl", "realised_pnl", "fees", "funding", "budget_end")
         },
         active=one["active"],
         cannot_run_because=one.get("cannot_run_because", ""),
