@@ -11,8 +11,8 @@ from hean.app.testing import FinishedRun, finish_run, open_dataset, settings_wit
 
 @pytest.fixture(scope="module")
 def poor(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
-    """A run on so little capital that hardly any order reaches the venue's minimum."""
-    settings = settings_with(INITIAL_CAPITAL="12")
+    """A run on so little capital that many orders stay below the venue's minimum."""
+    settings = settings_with(INITIAL_CAPITAL="60")
     return finish_run(open_dataset(bars, tmp_path_factory.mktemp("poor"), settings))
 
 

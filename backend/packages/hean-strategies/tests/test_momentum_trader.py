@@ -200,7 +200,7 @@ def test_the_stop_is_three_ranges_and_at_least_a_hundred_bp_away() -> None:
 
 
 def test_history_gives_no_signals() -> None:
-    """While history runs, every evaluation is refused as WARMING_UP."""
+    """While history runs nothing is said; the status remembers that it is warming up."""
     events = _bars(_rise_and_fall())
     started = RunStarted(
         ts_event=START,
@@ -213,8 +213,8 @@ def test_history_gives_no_signals() -> None:
         history_until=START + 30 * DAY,
     )
     found = _bench([started, *events])
-    assert not found.signals
-    assert set(found.codes()) == {ReasonCode.WARMING_UP}
+    assert not found.said
+    assert "has not seen enough data" in found.strategy.status(BTC)
 
 
 def test_a_stale_quote_bars_entries() -> None:

@@ -77,11 +77,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def refuse(
     state: State, desk: Desk, now: int, code: ReasonCode, number: float = 0.0, limit: float = 0.0
 ) -> Outputs:
-    """End an evaluation with a refusal: the code, the number that decided, and its limit."""
+    """End an evaluation with a refusal: the code, the number that decided, and its limit.
+
+    In a feed's history nothing is counted: the desk remembers it for the status, nobody is told.
+    """
     state.sequence += 1
     number = significant(number)
     limit = significant(limit)
     desk.refused = Refused(at=now, code=code, number=number, limit=limit)
+    if now < state.history_until:
+        return NOTHING
     return (
         SignalRejected(
             ts_event=now,

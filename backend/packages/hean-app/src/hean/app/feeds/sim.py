@@ -92,6 +92,7 @@ COINS: Final = (
         depth=3000,
         spread_ticks=1,
         trades=1.0,
+        updates=1,
     ),
     Coin(
         perpetual=_instrument("XRP", _PERP, "0.0001", "0.1", "0.1", "1500000"),
@@ -102,6 +103,7 @@ COINS: Final = (
         depth=60_000,
         spread_ticks=1,
         trades=0.7,
+        updates=1,
     ),
 )
 """Price grids and limits as Bybit states them, entry-tier fees."""

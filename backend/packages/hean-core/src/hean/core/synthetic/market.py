@@ -34,6 +34,7 @@ from hean.core.synthetic.moods import BP, Mood, Path, PathState
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
 DAY_NS = 86_400 * SECOND_NS
+_HOUR_NS = 3600 * SECOND_NS
 _HALF_NS = SECOND_NS // 2
 _FEED_DELAY_NS = 8_000_000
 _FACTOR_SIGMA = 0.55 * BP
@@ -48,7 +49,8 @@ class Coin(msgspec.Struct, frozen=True, kw_only=True):
     """One simulated coin: its two instruments and its habits.
 
     `sigma` is its own volatility per √second, `beta` its share of the common factor, `depth` the
-    usual lots on the best level, `trades` the usual prints per second.
+    usual lots on the best level, `trades` the usual prints per second, `updates` how often a second
+    its book is told: once or twice.
     """
 
     perpetual: Instrument
@@ -59,6 +61,7 @@ class Coin(msgspec.Struct, frozen=True, kw_only=True):
     depth: int
     spread_ticks: int
     trades: float
+    updates: int = 2
 
 
 class CoinState(msgspec.Struct):
@@ -159,7 +162,9 @@ class SimulatedMarket:
                 spot = [value * shift for value in extent]
                 events.append(_bar(one.coin.spot, spot, start_ns, close_ns, volume * 0.3))
             events.append(self._mark(one, close_ns))
-            events.extend(self._minute_of_funding(one, close_ns))
+            told = self._minute_of_funding(one, close_ns)
+            if close_ns % _HOUR_NS == 0:
+                events.extend(told)
         events.sort(key=_kernel_time)
         return events
 
@@ -169,12 +174,18 @@ class SimulatedMarket:
         events = self._settlements(start_ns)
         if start_ns % (_NEWS_SECONDS * SECOND_NS) == 0:
             events += self._sentiment(random, start_ns)
+        whole = 0.0
         for half in range(2):
             shared = self._factor.step(random, 0.5)
+            whole += shared
             for position, one in enumerate(self._markets):
-                moved = one.path.step(random, 0.5, one.coin.beta * shared)
                 base = start_ns + half * _HALF_NS + position * 20_000_000
-                self._book(random, one, moved, base, events)
+                if one.coin.updates == 2:
+                    moved = one.path.step(random, 0.5, one.coin.beta * shared)
+                    self._book(random, one, moved, 0.5, base, events)
+                elif half == 1:
+                    moved = one.path.step(random, 1.0, one.coin.beta * whole)
+                    self._book(random, one, moved, 1.0, base, events)
                 if half == 0 and one.coin.spot is not None:
                     self._move_basis(random, one, 1.0)
                     self._spot(random, one, base + 9_000_000, events)
@@ -193,7 +204,13 @@ class SimulatedMarket:
         return self._random
 
     def _book(
-        self, random: Random, one: _CoinMarket, moved: float, base: int, events: list[Event]
+        self,
+        random: Random,
+        one: _CoinMarket,
+        moved: float,
+        seconds: float,
+        base: int,
+        events: list[Event],
     ) -> None:
         coin, ladder = one.coin, one.ladder
         speed = abs(moved) / (one.coin.sigma + coin.beta * _FACTOR_SIGMA)
@@ -208,7 +225,7 @@ class SimulatedMarket:
             )
         )
         events.append(_quote(symbol, bids[0], asks[0], at))
-        rate = 0.5 * coin.trades * one.state.path.volume * (0.5 + 0.5 * speed)
+        rate = seconds * coin.trades * one.state.path.volume * (0.5 + 0.5 * speed)
         lean = 0.5 + 0.35 * math.tanh(moved / coin.sigma)
         for _ in range(_poisson(random, min(rate, 20.0))):
             at += 1_000_000 + random.randrange(15_000_000)
