@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,11 @@ PROTECTIVE = ("basis_arbitrage", "correlation_arb", "funding_harvester")
 
 
 def started(
-    *, mode: str = "paper", names: tuple[str, ...] = NAMES, fed: bool = True, **section: object
+    *,
+    mode: str = "paper",
+    names: tuple[str, ...] = NAMES,
+    fed: bool = True,
+    **section: Any,  # noqa: ANN401  (whatever settings a test changes)
 ) -> tuple[MiniSystem, Portfolio]:
     """Return a system whose AutoPilot has decided its first set."""
     system = MiniSystem(settings=HEANSettings(initial_capital=Decimal(10_000)))

@@ -119,6 +119,44 @@ def strategy_counts(**changes: object) -> dict[str, Any]:
     }
 
 
+def made_strategies() -> dict[str, Any]:
+    """Return the counts of three strategies: one that cannot run, one busy, one quiet."""
+    return {
+        "hf_scalping": strategy_counts(
+            active=False, cannot_run_because="it needs trades (T), which are not carried"
+        ),
+        "momentum_trader": strategy_counts(
+            signals=118,
+            order_requests=88,
+            withdrawals=5,
+            fills=144,
+            rejections={"POSITION_SIZER_ZERO": 20, "EDGE": 5},
+            evaluations_refused={
+                "NO_SETUP": 8800,
+                "REGIME": 900,
+                "COOLDOWN": 120,
+                "WARMING_UP": 55,
+                "EXHAUSTION": 40,
+                "HORIZONS": 31,
+            },
+            realised_pnl="1.5",
+            fees="4.87654322",
+            funding="0.5",
+            net_pnl="-2.87654322",
+            budget_end="120",
+        ),
+        "funding_harvester": strategy_counts(
+            signals=2,
+            order_requests=2,
+            fills=6,
+            evaluations_refused={"EDGE": 310},
+            funding="0.5",
+            net_pnl="0.4",
+            budget_end="96",
+        ),
+    }
+
+
 def made_summary(**changes: object) -> dict[str, Any]:
     """Return the summary of a small run."""
     return {
@@ -150,40 +188,7 @@ def made_summary(**changes: object) -> dict[str, Any]:
         "equity_end": "296.87345678",
         "max_drawdown": 0.0412,
         "books_balance": True,
-        "strategies": {
-            "hf_scalping": strategy_counts(
-                active=False, cannot_run_because="it needs trades (T), which are not carried"
-            ),
-            "momentum_trader": strategy_counts(
-                signals=118,
-                order_requests=88,
-                withdrawals=5,
-                fills=144,
-                rejections={"POSITION_SIZER_ZERO": 20, "EDGE": 5},
-                evaluations_refused={
-                    "NO_SETUP": 8800,
-                    "REGIME": 900,
-                    "COOLDOWN": 120,
-                    "WARMING_UP": 55,
-                    "EXHAUSTION": 40,
-                    "HORIZONS": 31,
-                },
-                realised_pnl="1.5",
-                fees="4.87654322",
-                funding="0.5",
-                net_pnl="-2.87654322",
-                budget_end="120",
-            ),
-            "funding_harvester": strategy_counts(
-                signals=2,
-                order_requests=2,
-                fills=6,
-                evaluations_refused={"EDGE": 310},
-                funding="0.5",
-                net_pnl="0.4",
-                budget_end="96",
-            ),
-        },
+        "strategies": made_strategies(),
         "slots": {"max": 10, "peak": 4, "contended": 0, "refused_by_strategy": {}},
         "budgets": {"deployable_min_margin": "120"},
         "dlq": {"parked": 0, "retried_ok": 0, "permanent": 0},
