@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hean.app.feeds.replay import DatasetFeed
@@ -144,6 +144,14 @@ OPENED: list[int] = []
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(maximum=st.integers(1, 2), steps=STEPS)
+@example(
+    maximum=1,
+    steps=[
+        ("momentum_trader", instrument, side, intent, SECOND_NS)
+        for intent, side in ((Intent.CLOSE, Side.SELL), (Intent.OPEN, Side.BUY))
+        for instrument in ("BTCUSDT-PERP.BYBIT", "ETHUSDT-PERP.BYBIT")
+    ],
+)
 def test_any_interleaving_keeps_to_the_slots(
     bars: Path,
     warm: dict[int, Warm],
