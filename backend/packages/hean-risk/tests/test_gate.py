@@ -3,7 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -314,6 +314,7 @@ def check_limits(system: RiskSystem) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(ACTIONS, max_size=25))
+@example([("open", "alpha", ETH, Side.BUY)] + 3 * [("quote", "alpha", ETH, Side.BUY)])
 def test_every_signal_gets_one_decision_and_every_limit_holds(
     actions: list[tuple[str, str, str, Side]],
 ) -> None:

@@ -143,8 +143,8 @@ def test_a_side_has_three_quarters_of_equity_less_what_it_carries() -> None:
     assert preparation.place(want(Side.SELL), EQUITY).left == whole + net
 
 
-def test_quotes_that_are_replaced_count_as_gone() -> None:
-    """A strategy's own quotes on the side give their room back; another's do not."""
+def test_every_quote_takes_room_on_its_side() -> None:
+    """Whoever's quotes work on the side count against the instrument until they are gone."""
     system, preparation = prepared()
     for number, (name, side) in enumerate(
         (("alpha", Side.BUY), ("alpha", Side.SELL), ("beta", Side.BUY))
@@ -162,7 +162,6 @@ def test_quotes_that_are_replaced_count_as_gone() -> None:
             )
         )
     assert preparation.place(want(), EQUITY).left == Decimal(750) - 70
-    assert preparation.place(want(), EQUITY, ("alpha", ETH)).left == Decimal(750) - 35
 
 
 def test_depth_is_five_levels_of_the_side_that_is_taken() -> None:

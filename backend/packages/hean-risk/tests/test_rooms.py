@@ -80,18 +80,22 @@ def test_drawdown_scales_the_open_risk_by_m() -> None:
     assert (found.multiplier, found.open_risk_left) == (Decimal("0.5"), Decimal("6.75"))
 
 
-def test_what_is_replaced_counts_as_gone_already() -> None:
-    """Own quotes on the key give back risk, value and budget; another key's stay counted."""
+def test_what_is_replaced_frees_the_strategys_budget_alone() -> None:
+    """Own quotes on the key give back budget; the account counts them until the venue says."""
     system = RiskSystem("alpha", capital="1000")
     quotes(system)
     before = room(system)
     assert (before.notional_used, before.risk_used, before.open_risk_left) == (70, 1, 49)
     after = rooms(system).room("alpha", smallest_only=True, replaced=("alpha", ETH))
     assert (after.notional_used, after.risk_used, after.bound_used) == (0, 0, 0)
-    assert (after.open_risk_left, after.gross_left) == (50, 2000)
+    assert (after.open_risk_left, after.gross_left) == (49, 1930)
     assert after.smallest_only
     other = rooms(system).room("alpha", smallest_only=False, replaced=("alpha", SOL))
     assert (other.notional_used, other.risk_used, other.gross_left) == (70, 1, 1930)
+    exposure = system.risk.exposure
+    exposure.leave(tuple(exposure.orders))
+    leaving = rooms(system).room("alpha", smallest_only=True, replaced=("alpha", ETH))
+    assert leaving.notional_used == 70
 
 
 def test_spot_binds_the_levered_budget_threefold() -> None:

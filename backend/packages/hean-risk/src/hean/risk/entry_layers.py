@@ -82,7 +82,7 @@ class EntryLayers:
         sizing = self._sizer.size(wish.entry, room, wish.place, self.factors(wish))
         return sizing, size_refusal(sizing) or self.check(wish, sizing, 1, 0)
 
-    def examine(self, signal: Signal, replaced: Key | None) -> Wish | Refused:
+    def examine(self, signal: Signal) -> Wish | Refused:
         """Run the layers before the sizer."""
         now, sentinel = self._agenda.now, self._sentinel
         if signal.ttl_ns < 0 or self._preparation.fault(signal):
@@ -102,7 +102,7 @@ class EntryLayers:
         verdict = self._guard.judge(signal, limit, stop, entry.instrument.maker_fee)
         if verdict.code is not None and self._guard.enforces:
             return Refused(EDGE, verdict.code, verdict.number, verdict.limit)
-        place = self._preparation.place(signal, sentinel.state.equity, replaced)
+        place = self._preparation.place(signal, sentinel.state.equity)
         return Wish(signal, entry, place, verdict)
 
     def is_small(self, wish: Wish) -> bool:
@@ -147,7 +147,7 @@ class EntryLayers:
                 return wishes, Refused(SIGNAL, ReasonCode.INVALID_SIGNAL), index
             if signal.legs != len(signals) or signal.intent is not signals[0].intent:
                 return wishes, Refused(SIGNAL, ReasonCode.INVALID_SIGNAL), index
-            wish = self.examine(signal, replaced)
+            wish = self.examine(signal)
             if isinstance(wish, Refused):
                 return wishes, wish, index
             wishes.append(wish)

@@ -101,7 +101,7 @@ class RiskGate:
     def _decide(self, signal: Signal) -> None:
         """Decide one order on its own."""
         layers = self._layers
-        wish = layers.examine(signal, None)
+        wish = layers.examine(signal)
         if isinstance(wish, Refused):
             self._reject(signal, wish)
             return

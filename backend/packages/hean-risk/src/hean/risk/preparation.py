@@ -12,7 +12,7 @@ from hean.core.events.market import Regime, Side
 from hean.core.events.strategy import Intent, OrderStyle, Signal
 from hean.core.instruments import MONEY, ZERO, Instrument, decimal_of
 from hean.core.market_view import MarketView
-from hean.risk.exposure import Exposure, Key
+from hean.risk.exposure import Exposure
 from hean.risk.margin import initial_rate, tier_of
 from hean.risk.settings import RiskSettings
 from hean.risk.sizing import Entry, Place
@@ -112,15 +112,11 @@ class Preparation:
             weight=terms.weight,
         )
 
-    def place(self, signal: Signal, equity: Decimal, replaced: Key | None = None) -> Place:
-        """Return what is left on the instrument and side; quotes of `replaced` count as gone."""
+    def place(self, signal: Signal, equity: Decimal) -> Place:
+        """Return what is left on the instrument and side, whatever still works there included."""
         terms = self._of(signal.instrument)
         instrument = terms.instrument
         used = self._exposure.instrument(signal.instrument).on_side(signal.side)
-        if replaced is not None:
-            for order in self._exposure.orders_of(replaced):
-                if order.is_entry and order.side is signal.side:
-                    used -= order.notional
         whole = MONEY.multiply(self._max_instrument, equity)
         initial, maintenance = terms.initial, terms.maintenance
         if instrument.tiers and not instrument.is_spot:

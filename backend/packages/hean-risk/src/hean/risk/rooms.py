@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -12,8 +11,7 @@ from hean.core.instruments import MONEY, ZERO, decimal_of
 from hean.risk.exposure import Key
 from hean.risk.margin import maintenance_margin
 from hean.risk.settings import RiskSettings
-from hean.risk.sizing import Entry, Room, TailLimits
-from hean.risk.tails import BookTails
+from hean.risk.sizing import Room
 
 if TYPE_CHECKING:
     from hean.risk.risk_sentinel import RiskSentinel
@@ -49,19 +47,21 @@ class Rooms:
         smallest_only: bool,
         replaced: Key | None = None,
     ) -> Room:
-        """Return what is left for a strategy; quotes of `replaced` count as gone already."""
+        """Return what is left for a strategy.
+
+        The account's limits count every order until the venue says it is gone. Of the strategy's
+        own budget the quotes about to be replaced are free, unless they are leaving already.
+        """
         equity, exposure = self._sentinel.state.equity, self._sentinel.exposure
         tally = exposure.strategy(strategy)
         freed_risk = freed_value = freed_bound = ZERO
-        tails: TailLimits = self._sentinel.tails
         if replaced is not None:
-            tails = _Replacing(self._sentinel.tails, replaced)
             for order in exposure.orders_of(replaced):
-                if order.is_entry:
+                if order.is_entry and not order.is_leaving and not order.is_unknown:
                     freed_risk += order.at_risk
                     freed_value += order.notional
                     freed_bound += MONEY.multiply(order.notional, order.weight)
-        left = self._sentinel.open_risk_limit - exposure.open_risk + freed_risk
+        left = self._sentinel.open_risk_limit - exposure.open_risk
         trade_risk = self._trade_risk[self._sentinel.budgets.tier(strategy)]
         free = self._sentinel.state.available - self._bound_margin()
         return Room(
@@ -73,12 +73,12 @@ class Rooms:
             bound_used=tally.bound - freed_bound,
             risk_used=tally.risk - freed_risk,
             open_risk_left=left,
-            cluster_risk_left=self._cluster_left(strategy, left) + freed_risk,
-            gross_left=self._sentinel.gross_limit - exposure.gross + freed_value,
+            cluster_risk_left=self._cluster_left(strategy, left),
+            gross_left=self._sentinel.gross_limit - exposure.gross,
             available=max(ZERO, free),
             balance=self._free_balance(),
             smallest_only=smallest_only,
-            tails=tails,
+            tails=self._sentinel.tails,
         )
 
     def bind_margin(self, client_order_id: str, amount: Decimal) -> None:
@@ -153,16 +153,3 @@ class Rooms:
             return found
         profile = self._sentinel.profiles.get(strategy)
         return "" if profile is None else profile.cluster
-
-
-class _Replacing:
-    """The tail limits for quotes that take the place of others."""
-
-    __slots__ = ("_key", "_tails")
-
-    def __init__(self, tails: BookTails, key: Key) -> None:
-        self._tails = tails
-        self._key = key
-
-    def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
-        return self._tails.share_without(entries, notionals, self._key)

@@ -6,15 +6,14 @@ comparison. Else the book's sums, kept until the book changes, and a little arit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
 
-from hean.core.events.market import Side
 from hean.core.instruments import Instrument
 from hean.core.market_view import MarketView
-from hean.risk.exposure import Exposure, Holding, Key, WorkingOrder
+from hean.risk.exposure import Exposure, Holding, WorkingOrder
 from hean.risk.margin import tier_of
 from hean.risk.sizing import Entry
 from hean.risk.stress import NO_STOP, Line, Sums, fits_surely, largest_scale, worst_loss
@@ -70,12 +69,6 @@ class BookTails:
 
     def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
         """Return the share of the candidates that both limits let through, and which one bound."""
-        return self.share_without(entries, notionals, None)
-
-    def share_without(
-        self, entries: Sequence[Entry], notionals: Sequence[Decimal], replaced: Key | None
-    ) -> tuple[float, str]:
-        """Do the same for candidates that take the place of one key's quotes."""
         gross = float(self._exposure.gross)
         for one in notionals:
             gross += float(one)
@@ -88,20 +81,19 @@ class BookTails:
             self._candidate(entry, float(value))
             for entry, value in zip(entries, notionals, strict=True)
         ]
-        sums = self._book(None) if replaced is None else self._book(replaced)
-        scale = largest_scale(sums, lines, self.equity, self.stress_limit)
-        tail = self._tail_scale(lines, replaced)
+        scale = largest_scale(self._book(), lines, self.equity, self.stress_limit)
+        tail = self._tail_scale(lines)
         if scale >= 1.0 and tail >= 1.0:
             return 1.0, ""
         return (scale, "stress") if scale <= tail else (tail, "cvar")
 
     def worst(self) -> float:
         """Return the worst scenario loss of the book in USDT."""
-        return worst_loss(self._book(None), self.equity)
+        return worst_loss(self._book(), self.equity)
 
     def tail(self) -> float:
         """Return the CVaR of the book in USDT."""
-        return self._history.book(self._nets(None))
+        return self._history.book(self._nets())
 
     def _refresh(self) -> None:
         self._hour = self._history.hour
@@ -123,17 +115,17 @@ class BookTails:
             self._widest = max(self._widest, found)
         return found
 
-    def _book(self, replaced: Key | None) -> Sums:
+    def _book(self) -> Sums:
         exposure = self._exposure
-        if replaced is None and self._counted == exposure.version:
+        if self._counted == exposure.version:
             return self._sums
         sums = Sums()
         for holding in exposure.holdings.values():
             sums.add(self._held(holding))
-        for order in _entries(exposure, replaced):
-            sums.add(self._working(order))
-        if replaced is None:
-            self._sums, self._counted = sums, exposure.version
+        for order in exposure.orders.values():
+            if order.is_entry:
+                sums.add(self._working(order))
+        self._sums, self._counted = sums, exposure.version
         return sums
 
     def _candidate(self, entry: Entry, notional: float) -> Line:
@@ -171,27 +163,19 @@ class BookTails:
             rules is None or not rules.is_spot,
         )
 
-    def _nets(self, replaced: Key | None) -> dict[str, float]:
+    def _nets(self) -> dict[str, float]:
         """Return each instrument's value on the side that working entries carry furthest."""
-        exposure = self._exposure
-        dropped: dict[str, list[float]] = {}
-        if replaced is not None:
-            for order in exposure.orders_of(replaced):
-                if order.is_entry:
-                    pair = dropped.setdefault(order.instrument, [0.0, 0.0])
-                    pair[order.side is Side.SELL] += float(order.notional)
         nets: dict[str, float] = {}
-        for name, tally in exposure.by_instrument.items():
-            buys, sells = dropped.get(name, (0.0, 0.0))
-            up = float(tally.net + tally.buys) - buys
-            down = float(tally.net - tally.sells) + sells
+        for name, tally in self._exposure.by_instrument.items():
+            up = float(tally.net + tally.buys)
+            down = float(tally.net - tally.sells)
             if up or down:
                 nets[name] = up if abs(up) >= abs(down) else down
         return nets
 
-    def _tail_scale(self, lines: Sequence[Line], replaced: Key | None) -> float:
+    def _tail_scale(self, lines: Sequence[Line]) -> float:
         """Return the share that the CVaR limit lets through; CVaR is convex, so a chord is safe."""
-        nets = self._nets(replaced)
+        nets = self._nets()
         with_all = dict(nets)
         for line in lines:
             with_all[line.instrument] = with_all.get(line.instrument, 0.0) + line.notional
@@ -202,12 +186,6 @@ class BookTails:
         if before >= self.tail_limit or whole <= before:
             return 0.0
         return (self.tail_limit - before) / (whole - before)
-
-
-def _entries(exposure: Exposure, replaced: Key | None) -> Iterable[WorkingOrder]:
-    for order in exposure.orders.values():
-        if order.is_entry and (order.strategy, order.instrument) != replaced:
-            yield order
 
 
 def _maintenance_rate(rules: Instrument | None, notional: float) -> float:
