@@ -83,13 +83,16 @@ def test_a_signal_stops_and_a_start_resumes(tmp_path: Path, number: signal.Signa
     assert summary["books_balance"] is True
 
 
-def test_an_interrupted_backtest_leaves_nothing(bars: Path, tmp_path: Path) -> None:
-    """Ctrl-C in a backtest is one sentence, exit 130, no traceback and no half run directory."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_backtest_leaves_nothing(
+    bars: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Ctrl-C or SIGTERM in a backtest: one sentence, exit 130, no traceback, no half run."""
     child = _start(tmp_path, "backtest", str(bars), "--out", "run")
     deadline = time.monotonic() + 60
     while not (tmp_path / "run/journal.db").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    child.send_signal(signal.SIGINT)
+    child.send_signal(number)
     out, err = child.communicate(timeout=60)
     assert child.returncode == 130
     assert out == ""

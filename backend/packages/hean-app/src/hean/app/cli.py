@@ -109,8 +109,12 @@ def _only(names: str) -> dict[str, str]:
 @app.callback(invoke_without_command=True)
 def root(context: typer.Context) -> None:
     """Run on paper when no command is given."""
+    import signal
+
     from hean.app.log import configure_logging
 
+    # What stops a service is Ctrl-C too: a command that leaves half a result takes it back.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     configure_logging()
     if context.invoked_subcommand is None:
         run()
@@ -204,14 +208,27 @@ def replay(
 
 @app.command()
 def why(
-    strategy: Annotated[str, typer.Argument(help="The strategy to ask about.")],
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR")],
+    strategy: Annotated[str | None, typer.Argument(help="The strategy to ask about.")] = None,
+    run_dir: Annotated[Path | None, typer.Argument(metavar="RUN_DIR")] = None,
+    allocation: Annotated[
+        Path | None, typer.Option(metavar="RUN_DIR", help="Explain this run's budgets instead.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(help="The budgets in force at this UTC time; default: the end.")
+    ] = None,
     as_json: _JsonOption = False,
 ) -> None:
-    """Say why a strategy traded, or why it did not.
+    """Say why a strategy traded, or why it did not, or why it had the budget it had.
 
     Shows its funnel, the nearest misses and the setting that would change them.
     """
+    if allocation is not None:
+        from hean.app.reports.allocation import print_allocation
+
+        print_allocation(allocation, strategy=strategy, at=at, as_json=as_json)
+        return
+    if strategy is None or run_dir is None:
+        raise typer.BadParameter("give a STRATEGY and a RUN_DIR, or --allocation RUN_DIR")
     from hean.app.reports.why import explain
 
     explain(strategy, run_dir, as_json=as_json)
