@@ -5,106 +5,12 @@ from decimal import Decimal
 import pytest
 
 from hean.core.events.market import FeedGap
-from hean.core.events.risk import RiskEnvelope
+from hean.core.events.reasons import ReasonCode
+from hean.core.events.risk import KillSwitchTripped
 from hean.core.events.venue import VenueStateChanged
-from hean.core.testing import ETH, order_request, position_opened, rejected
-from hean.risk.sentinel_state import MOVED, Published, SentinelState
+from hean.core.testing import BTC, ETH, MINUTE, SECOND, position_opened, quote
+from hean.risk.sentinel_state import SentinelState
 from hean.risk.testing import RiskSystem
-
-
-def published(system: RiskSystem) -> int:
-    """Return how many envelopes were published."""
-    return len(system.of(RiskEnvelope))
-
-
-def second(system: RiskSystem) -> None:
-    """Let a second pass with prices and a beat."""
-    system.advance(1)
-    system.tick()
-    system.beat()
-
-
-def test_nothing_is_published_before_the_first_equity() -> None:
-    """A system that knows no equity publishes no envelope, whatever else arrives."""
-    system = RiskSystem("alpha")
-    system.risk.sentinel.state.has_equity = False
-    before = published(system)
-    system.activate("alpha", "beta")
-    second(system)
-    assert published(system) == before
-
-
-@pytest.mark.parametrize(
-    ("equity", "repeated"), [("300.3", 0), ("300.31", 1), ("299.7", 0), ("299.69", 1)]
-)
-def test_equity_is_told_again_when_it_moved_by_a_thousandth(equity: str, repeated: int) -> None:
-    """At the interval 0.1 % of equity is what readers already know, and a bit more is not."""
-    system = RiskSystem("alpha")
-    second(system)
-    before = published(system)
-    system.equity(equity)
-    assert published(system) == before
-    second(system)
-    assert published(system) == before + repeated
-    assert Decimal("0.001") == MOVED
-
-
-def test_what_is_material_is_told_at_once() -> None:
-    """A lost venue, a new active set and a new allocation are published in their own dispatch."""
-    system = RiskSystem("alpha", "beta")
-    at = system.now
-    steps = (
-        lambda: system.take(VenueStateChanged(ts_event=at, ts_init=at, connected=False)),
-        lambda: system.take(VenueStateChanged(ts_event=at, ts_init=at, connected=True)),
-        lambda: system.activate("alpha"),
-        lambda: system.allocate({"alpha": 0.3}),
-        lambda: system.equity(nav=0.94),
-        lambda: system.equity(nav=0.89),
-    )
-    for step in steps:
-        before = published(system)
-        step()
-        assert published(system) > before
-
-
-def test_what_is_not_material_waits() -> None:
-    """A gap, an order or a reconciliation publish nothing by themselves."""
-    system = RiskSystem("alpha")
-    second(system)
-    before = published(system)
-    at = system.now
-    system.take(FeedGap(ts_event=at, ts_init=at, instrument=ETH, reason="lost"))
-    system.take(order_request(at=at))
-    system.reconcile()
-    assert published(system) == before
-
-
-def test_positions_and_entries_are_told_at_the_interval() -> None:
-    """An entry that works, its end, and a position are each told once at the next beat."""
-    system = RiskSystem("alpha")
-    second(system)
-    order = order_request(at=system.now)
-    position = position_opened(at=system.now)
-    for event in (order, rejected(order, at=system.now), position):
-        before = published(system)
-        system.take(event)
-        second(system)
-        assert published(system) == before + 1
-        second(system)
-        assert published(system) == before + 1
-
-
-def test_a_note_makes_the_present_old_news() -> None:
-    """Before any note everything is material; after one nothing is until something changes."""
-    system = RiskSystem("alpha")
-    told = Published(system.risk.sentinel)
-    assert told.is_material()
-    assert told.has_moved()
-    told.note()
-    assert not told.is_material()
-    assert not told.has_moved()
-    system.risk.sentinel.failed = True
-    assert told.is_material()
 
 
 def test_two_states_share_nothing() -> None:
@@ -116,14 +22,66 @@ def test_two_states_share_nothing() -> None:
     assert (second.margins, second.gaps, second.factors) == ({}, {}, {})
 
 
-def test_a_resumed_sentinel_does_not_repeat_itself() -> None:
-    """What was published before a restart is not published again after it."""
+def test_the_latch_goes_before_a_halt_and_a_halt_before_a_lost_venue() -> None:
+    """What bars the whole account is named in one order: the latch, equity, the connection."""
     system = RiskSystem("alpha")
-    system.take(position_opened(at=system.now))
-    second(system)
-    again = system.resumed()
-    second(again)
-    assert published(again) == 0
-    again.equity("310")
-    second(again)
-    assert published(again) == 1
+    standing = system.risk.sentinel
+    assert standing.account_bar() is None
+    at = system.now
+    system.take(VenueStateChanged(ts_event=at, ts_init=at, connected=False))
+    assert standing.account_bar() == (ReasonCode.ENTRIES_HALTED, 0.0, 1.0)
+    system.equity("-1", nav=0.9)
+    assert standing.account_bar() == (ReasonCode.ENTRIES_HALTED, -1.0, 0.0)
+    system.equity(nav=0.6)
+    assert len(system.of(KillSwitchTripped)) == 1
+    assert standing.account_bar() == (ReasonCode.KILL_SWITCH, 1.0, 0.0)
+
+
+def test_the_age_is_that_of_the_oldest_input() -> None:
+    """A held instrument without news ages the account, another's only whoever asks for it."""
+    system = RiskSystem("alpha")
+    system.advance(3)
+    system.beat()
+    assert system.risk.sentinel.age_ns() == 0
+    assert system.risk.sentinel.age_ns(ETH) == 3 * SECOND
+    system.take(position_opened(instrument=BTC, at=system.now))
+    system.beat()
+    system.risk.sentinel.refresh()
+    assert system.risk.sentinel.age_ns() == 3 * SECOND
+    system.take(quote(60_000.0, 60_000.1, at=system.now))
+    assert system.risk.sentinel.age_ns(BTC) == 3 * SECOND
+    system.risk.sentinel.envelope()
+    system.advance(6)
+    assert system.risk.sentinel.age_ns(BTC) == 6 * SECOND
+
+
+def test_a_gap_makes_what_came_before_it_unknown() -> None:
+    """After a gap an instrument is as old as time until its next price."""
+    system = RiskSystem("alpha")
+    system.advance(2)
+    at = system.now
+    system.take(FeedGap(ts_event=at, ts_init=at, instrument=ETH, reason="lost"))
+    assert system.risk.sentinel.age_ns(ETH) == at
+    system.advance(1)
+    system.tick()
+    system.beat()
+    assert system.risk.sentinel.age_ns(ETH) == 0
+
+
+@pytest.mark.parametrize(
+    ("interval", "seconds"), [(SECOND, 5), (MINUTE, 121), (5 * MINUTE, 601), (2 * SECOND, 5)]
+)
+def test_inputs_may_be_five_seconds_old_and_on_bars_two_bars(interval: int, seconds: int) -> None:
+    """The limit is the setting's 5 s, or two bars and a second where that is more."""
+    system = RiskSystem("alpha")
+    system.beat(interval)
+    assert system.risk.sentinel.maximum_age_ns == seconds * SECOND
+
+
+def test_a_gain_is_no_loss_of_the_day() -> None:
+    """The day's loss counts from the day's start: 4 % down is 0.04, 4 % up is 0."""
+    system = RiskSystem("alpha")
+    system.equity(nav=0.96)
+    assert system.risk.sentinel.day_loss() == 0.04
+    system.equity(nav=1.04)
+    assert system.risk.sentinel.day_loss() == 0.0

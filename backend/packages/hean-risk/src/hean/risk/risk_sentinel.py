@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from hean.config import HEANSettings
 from hean.core.bus import Bus, Stage
 from hean.core.events.market import FeedGap
@@ -35,18 +37,17 @@ from hean.core.market_view import MarketView
 from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
 from hean.risk.anomaly import AnomalyGuard
-from hean.risk.budgets import Budgets, budget_of
 from hean.risk.envelope import build_envelope
 from hean.risk.exposure import Exposure
 from hean.risk.governor import Governor
 from hean.risk.kill_switch import KillSwitch
 from hean.risk.loss_streak import LossStreaks
+from hean.risk.published import Counts, Material, Published
 from hean.risk.rooms import Rooms
-from hean.risk.sentinel_state import SECOND_NS, Published, SentinelSnapshot, SentinelState
+from hean.risk.sentinel_state import MILLISECOND_NS, SECOND_NS, Bar, SentinelState, Standing
 from hean.risk.settings import RiskSettings
-from hean.risk.tails import BookTails
+from hean.risk.tails import BookTails, TailState
 
-MILLISECOND_NS: Final = 1_000_000
 DAY_NS: Final = 86_400 * SECOND_NS
 RECONCILIATION_NS: Final = 60 * SECOND_NS
 """How often the books are reconciled; on bars every hour."""
@@ -55,11 +56,26 @@ MISSED_RECONCILIATIONS: Final = 3
 _GRACE = "grace"
 _CALCULATION_ERRORS = (ArithmeticError, LookupError, TypeError, ValueError)
 
-Bar = tuple[ReasonCode, float, float]
-"""Why an entry is barred: code, the number that decided, its limit."""
+
+class SentinelSnapshot(msgspec.Struct, frozen=True):
+    """Inputs, budgets in force, and what was computed and published last."""
+
+    state: SentinelState
+    budgets: bytes
+    profiles: dict[str, StrategyProfile]
+    tails: TailState
+    is_dirty: bool
+    failed: bool
+    seen_held: int
+    oldest_mark: int
+    published: Material | None
+    published_counts: Counts
+    multiplier: Decimal
+    open_risk_limit: Decimal
+    gross_limit: Decimal
 
 
-class RiskSentinel:
+class RiskSentinel(Standing):
     """Keeps the envelope; `envelope()` is the whole of it, `barred` and `room` serve the gate."""
 
     name = "risk_sentinel"
@@ -80,34 +96,28 @@ class RiskSentinel:
         streaks: LossStreaks,
         tails: BookTails,
     ) -> None:
-        self.section = section
-        self._settings = settings
+        super().__init__(
+            settings=settings,
+            section=section,
+            agenda=agenda,
+            view=view,
+            tracker=tracker,
+            exposure=exposure,
+            governor=governor,
+            kill_switch=kill_switch,
+            anomaly=anomaly,
+            streaks=streaks,
+            tails=tails,
+        )
         self._bus = bus
-        self._agenda = agenda
-        self.view = view
-        self.tracker = tracker
-        self.exposure = exposure
-        self.governor = governor
-        self.kill_switch = kill_switch
-        self.anomaly = anomaly
-        self.streaks = streaks
-        self.tails = tails
-        self.budgets = Budgets(settings=settings)
-        self.profiles: dict[str, StrategyProfile] = {}
-        self.state = SentinelState()
-        self.failed = False
         self._dirty = True
         self._interval_ns = section.risk_sentinel_update_interval_ms * MILLISECOND_NS
         self._seen_held = -1
-        self._oldest_mark = 0
         self._beaten: tuple[object, ...] = ()
         self._protective = frozenset(settings.autopilot_protective_set)
         self._max_open_risk = decimal_of(section.max_open_risk)
         self._max_gross = decimal_of(section.max_gross)
-        self.multiplier = Decimal(1)
-        self.open_risk_limit = ZERO
-        self.gross_limit = ZERO
-        self.rooms = Rooms(settings=settings, section=section, sentinel=self)
+        self.rooms = Rooms(settings=settings, section=section, standing=self)
         self._published = Published(self)
 
     def attach(self, bus: Bus) -> None:
@@ -128,46 +138,16 @@ class RiskSentinel:
         bus.subscribe(ActiveStrategiesChanged, self._on_active, stage=stage, owner=owner)
         bus.subscribe(CapitalAllocated, self._on_allocated, stage=stage, owner=owner)
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether equity and a first reconciliation are known."""
-        return self.state.has_equity and self.state.reconciled_at >= 0
-
-    @property
-    def now(self) -> int:
-        return self._agenda.now
-
-    @property
-    def reserve(self) -> float:
-        """The fraction of equity that nobody gets."""
-        return self._settings.cash_reserve_rate
-
-    @property
-    def maximum_age_ns(self) -> int:
-        """How old inputs may be: on bars at least two of them."""
-        age = self.section.risk_envelope_max_age_ms * MILLISECOND_NS
-        interval = self.state.interval_ns
-        return max(age, 2 * interval + SECOND_NS) if interval > SECOND_NS else age
-
     def set_active_strategies(self, active: Iterable[str], version: int) -> None:
         """Take an active set; one already known or older changes nothing."""
         if self.budgets.set_active(tuple(active), version, self._agenda.now):
             self._change_budgets()
 
-    def budget(self, strategy: str) -> Decimal:
-        """Return a strategy's budget in USDT now; 0 for who is not active."""
-        weight = self.budgets.weights(self._agenda.now).by_strategy.get(strategy)
-        return ZERO if weight is None else budget_of(weight, self.state.equity)
-
-    def is_active(self, strategy: str) -> bool:
-        """Return whether the strategy may open positions."""
-        return strategy in self.budgets.weights(self._agenda.now).by_strategy
-
     def envelope(self) -> RiskEnvelope:
         """Return the whole envelope, recomputed if anything changed; a new version each time."""
         self.refresh()
         self.state.version += 1
-        return build_envelope(self, self._agenda.now)
+        return build_envelope(self, self.rooms, self._agenda.now)
 
     def refresh(self) -> None:
         """Recompute what changed; a failure bars entries until a recomputation succeeds.
@@ -205,36 +185,6 @@ class RiskSentinel:
         if reason:
             return ReasonCode.INSTRUMENT_BLOCKED, (until - now) / SECOND_NS, 0.0
         return None
-
-    def account_bar(self, strategy: str = "") -> Bar | None:
-        """Return what bars every entry of the account: the latch, or a halt."""
-        if self.kill_switch.is_latched:
-            return ReasonCode.KILL_SWITCH, 1.0, 0.0
-        if not self.is_ready or self.state.equity <= ZERO:
-            return ReasonCode.ENTRIES_HALTED, float(self.state.equity), 0.0
-        if not self.state.is_connected:
-            return ReasonCode.ENTRIES_HALTED, 0.0, 1.0
-        return None
-
-    def age_ns(self, instrument: str = "") -> int:
-        """Return the age of the oldest input: recomputation, held marks, the asked mark."""
-        now = self._agenda.now
-        oldest = self.state.recomputed_at
-        if self._oldest_mark and now - self._oldest_mark > self.maximum_age_ns:
-            self._oldest_mark = self._find_oldest_mark()
-        if self._oldest_mark:
-            oldest = min(oldest, self._oldest_mark)
-        if instrument:
-            mark = self.view.mark(instrument)
-            if mark is None or mark.ts_ns <= self.state.gaps.get(instrument, -1):
-                return now
-            oldest = min(oldest, mark.ts_ns)
-        return now - oldest
-
-    def day_loss(self) -> float:
-        """Return the loss since the day's start as a fraction, 0 on a gain."""
-        start = self.state.day_start
-        return round(max(0.0, 1.0 - self.state.nav / start), 9) if start > 0.0 else 0.0
 
     def is_protective(self, strategy: str) -> bool:
         """Return whether the strategy may trade in QUARANTINE."""
@@ -292,14 +242,6 @@ class RiskSentinel:
     def _see_holdings(self) -> None:
         self._seen_held = self.exposure.held_version
         self._oldest_mark = self._find_oldest_mark()
-
-    def _find_oldest_mark(self) -> int:
-        oldest = 0
-        for holding in self.exposure.holdings.values():
-            mark = self.view.mark(holding.instrument)
-            at = 1 if mark is None else mark.ts_ns
-            oldest = at if not oldest else min(oldest, at)
-        return oldest
 
     def _on_registered(self, event: StrategyRegistered) -> None:
         self.profiles[event.strategy] = event.profile
@@ -386,6 +328,7 @@ class RiskSentinel:
         self._bus.publish(envelope)
         self.state.published_at = self._agenda.now
         self._published.note()
+        self._beaten = ()
 
     def snapshot(self) -> bytes:
         """Return inputs, budgets in force, and what was computed and published last."""
