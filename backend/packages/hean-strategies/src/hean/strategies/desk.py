@@ -32,7 +32,7 @@ from hean.core.events import (
 )
 from hean.core.ids import client_order_id
 from hean.core.instruments import Instrument
-from hean.strategies.pace import SECOND_NS, Pace, PaceRules
+from hean.strategies.pace import SECOND_NS, Pace, PaceRules, Refusal
 
 EXIT_RETRY_NS = SECOND_NS
 """How long an exit that was refused or failed waits before it is asked for again."""
@@ -132,6 +132,16 @@ def spread_bp(quote: Quote) -> float:
 def touch(quote: Quote, sign: int, *, passive: bool) -> float:
     """Return the best price for an order of direction `sign`: its own side, or the one it takes."""
     return quote.bid if (sign > 0) is passive else quote.ask
+
+
+def book_refusal(book_at: int, now: int, oldest_ns: int) -> Refusal | None:
+    """Return why depth last seen at `book_at` (-1: not since a gap) does not serve, or None."""
+    if book_at < 0:
+        return ReasonCode.BOOK_GAP, 0.0, 0.0
+    age = now - book_at
+    if age > oldest_ns:
+        return ReasonCode.STALE, age / SECOND_NS, oldest_ns / SECOND_NS
+    return None
 
 
 def on_regime(desk: Desk, event: RegimeChanged) -> None:

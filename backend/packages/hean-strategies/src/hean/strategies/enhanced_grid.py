@@ -53,7 +53,7 @@ from hean.strategies.grid_desk import (
     take_fill,
 )
 from hean.strategies.grid_ladder import Aim, Ladder, Rung, build_ladder, step_size_bp
-from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules
+from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
 from hean.strategies.quoting import pull_quotes, quote
 from hean.strategies.spec import ENHANCED_GRID
 
@@ -73,7 +73,6 @@ _REDEPLOY_NS = int(ENHANCED_GRID.cooldown_seconds) * SECOND_NS
 _NUDGE = 1.0 + 1e-8
 _AGED = "its life is over, flat"
 """The end after which the next life may begin at once."""
-_Refusal = tuple[ReasonCode, float, float]
 PACE = PaceRules()
 
 
@@ -120,7 +119,7 @@ def _on_frame(state: GridState, event: Frame, section: GridSettings) -> Outputs:
 
 def _gates(
     state: GridState, desk: GridDesk, market: Quote, now: int, section: GridSettings
-) -> _Refusal | None:
+) -> Refusal | None:
     """Layers DATA, REGIME and PACE."""
     bars = float(desk.variance.count)
     if now < state.history_until or not desk.regime_ready or bars < _BARS_WARM_UP:
@@ -145,7 +144,7 @@ def _gates(
     return None
 
 
-def _evidence(desk: GridDesk, frame: Frame, section: GridSettings) -> _Refusal | None:
+def _evidence(desk: GridDesk, frame: Frame, section: GridSettings) -> Refusal | None:
     """Judge calm and reversion; what is not measured yet refuses."""
     features = frame.features
     calm, ratio, half_life = (

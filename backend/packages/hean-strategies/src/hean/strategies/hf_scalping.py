@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from math import nan, sqrt
 
+import msgspec
 from pydantic import Field
 
 from hean.core.events import (
@@ -37,8 +38,9 @@ from hean.strategies.decisions import (
     refuse,
     round_trip_bp,
 )
-from hean.strategies.desk import Desk, mid, spread_bp, touch
-from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules
+from hean.strategies.desk import Desk, book_refusal, mid, spread_bp, touch
+from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
+from hean.strategies.settlement import SettlementClock
 from hean.strategies.spec import HF_SCALPING, tunable
 from hean.strategies.windows import Average
 
@@ -46,10 +48,8 @@ _BOOK_MAX_AGE_NS = SECOND_NS // 2
 _FUNDING_QUIET_NS = 60 * SECOND_NS
 _REGIME_SETTLED_NS = 30 * SECOND_NS
 _GAP_QUIET_NS = SECOND_NS
-_EIGHT_HOURS_NS = 8 * 3600 * SECOND_NS
 _NOISE_HALF_LIFE = 600.0
 _NOISE_WARM_UP = 300
-_Refusal = tuple[ReasonCode, float, float]
 
 
 class ScalpingSettings(StrategySection):
@@ -83,8 +83,7 @@ class ScalpingDesk(Desk, kw_only=True):
     noise: Average
     noise_bp: float = nan
     book_at: int = -1
-    stamp: int = 0
-    interval_ns: int = _EIGHT_HOURS_NS
+    settlement: SettlementClock = msgspec.field(default_factory=SettlementClock)
     target: float = nan
     asked: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
@@ -114,9 +113,7 @@ def step(state: ScalpingState, event: Event, parameters: _Run) -> tuple[Scalping
         case Heartbeat():
             return state, _on_beat(state, event.ts_init, parameters.section)
         case FundingRate():
-            desk = state.desks[event.instrument]
-            if not event.settled and event.interval_ns > 0:
-                desk.stamp, desk.interval_ns = event.next_funding_time, event.interval_ns
+            state.desks[event.instrument].settlement.take(event)
             return state, NOTHING
         case _:
             return state, _on_report(state, event)
@@ -274,25 +271,19 @@ def _evaluate(
     return (enter(state, desk, now, plan),)
 
 
-def _gates(state: ScalpingState, desk: ScalpingDesk, quote: Quote, now: int) -> _Refusal | None:
+def _gates(state: ScalpingState, desk: ScalpingDesk, quote: Quote, now: int) -> Refusal | None:
     """Layers DATA, SESSION, REGIME and PACE."""
     if now < state.history_until or not desk.regime_ready:
         return ReasonCode.WARMING_UP, 0.0, 0.0
-    if desk.book_at < 0:
-        return ReasonCode.BOOK_GAP, 0.0, 0.0
-    age = now - desk.book_at
-    if age > _BOOK_MAX_AGE_NS:
-        return ReasonCode.STALE, age / SECOND_NS, _BOOK_MAX_AGE_NS / SECOND_NS
+    stale = book_refusal(desk.book_at, now, _BOOK_MAX_AGE_NS)
+    if stale is not None:
+        return stale
     frame = desk.frame
     if frame is None or now - frame.ts_init > 2 * SECOND_NS:
         return ReasonCode.STALE, 0.0, 2.0
-    stamp = desk.stamp
-    if stamp <= now:
-        stamp = (now // desk.interval_ns + 1) * desk.interval_ns
-    since = now - (stamp - desk.interval_ns)
-    nearest = min(stamp - now, since)
-    if nearest < _FUNDING_QUIET_NS and not desk.specification.is_spot:
-        return ReasonCode.SESSION, nearest / SECOND_NS, _FUNDING_QUIET_NS / SECOND_NS
+    session = desk.settlement.refusal(now, desk.specification, _FUNDING_QUIET_NS)
+    if session is not None:
+        return session
     if desk.regime not in HF_SCALPING.regimes or now - desk.regime_since < _REGIME_SETTLED_NS:
         return ReasonCode.REGIME, (now - desk.regime_since) / SECOND_NS, 30.0
     if state.day == now // DAY_NS and state.attempts >= HF_SCALPING.daily_cap:
@@ -302,7 +293,7 @@ def _gates(state: ScalpingState, desk: ScalpingDesk, quote: Quote, now: int) -> 
 
 def _conditions(
     desk: ScalpingDesk, frame: Frame, quote: Quote, sign: int, section: ScalpingSettings
-) -> _Refusal | None:
+) -> Refusal | None:
     """Judge spread, toxicity, and where the move would go."""
     features, spread = frame.features, spread_bp(quote)
     widest = section.spread_limit * features.spread_mean_bp

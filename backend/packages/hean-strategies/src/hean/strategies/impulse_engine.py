@@ -41,20 +41,19 @@ from hean.strategies.decisions import (
     round_trip_bp,
 )
 from hean.strategies.desk import Desk, Holding, mid, spread_bp, touch
-from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules
+from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
+from hean.strategies.settlement import SettlementClock
 from hean.strategies.spec import IMPULSE_ENGINE, tunable
 
 _BOOK_MAX_AGE_NS = SECOND_NS // 2
 _TRADE_MAX_AGE_NS = 2 * SECOND_NS
 _GAP_QUIET_NS = 60 * SECOND_NS
 _FUNDING_QUIET_NS = 120 * SECOND_NS
-_EIGHT_HOURS_NS = 8 * 3600 * SECOND_NS
 _HOUR_NS = 3600 * SECOND_NS
 _CONFIRM_NS = 5 * SECOND_NS
 _TTL_NS = 2 * SECOND_NS
 _RETRACE = 0.38
 _LEARNT_NS = 14 * DAY_NS
-_Refusal = tuple[ReasonCode, float, float]
 
 
 class ImpulseSettings(StrategySection):
@@ -98,8 +97,7 @@ class ImpulseDesk(Desk, kw_only=True):
     first_frame: int = 0
     book_at: int = -1
     trade_at: int = -1
-    stamp: int = 0
-    interval_ns: int = _EIGHT_HOURS_NS
+    settlement: SettlementClock = msgspec.field(default_factory=SettlementClock)
     candidate: Candidate | None = None
     risk: float = 0.0
     """R of the open plan, in price."""
@@ -138,9 +136,7 @@ def step(state: ImpulseState, event: Event, parameters: _Run) -> tuple[ImpulseSt
                     outputs += _manage(state, desk, event.ts_init, parameters.section)
             return state, outputs
         case FundingRate():
-            desk = state.desks[event.instrument]
-            if not event.settled and event.interval_ns > 0:
-                desk.stamp, desk.interval_ns = event.next_funding_time, event.interval_ns
+            state.desks[event.instrument].settlement.take(event)
             return state, NOTHING
         case _:
             heard = hear(state, event, PACE)
@@ -205,7 +201,7 @@ def _on_frame(state: ImpulseState, event: Frame, section: ImpulseSettings) -> Ou
 
 def _early(
     state: ImpulseState, desk: ImpulseDesk, features: FrameFeatures, now: int
-) -> _Refusal | None:
+) -> Refusal | None:
     """Layers 1 to 4: DATA, SESSION, REGIME, PACE."""
     ready = features.z_30 == features.z_30 and features.atr_60 == features.atr_60
     if now < state.history_until or desk.frames < 30 or not ready or not desk.regime_ready:
@@ -227,12 +223,11 @@ def _early(
     return desk.pace.refusal(now, PACE)
 
 
-def _session(desk: ImpulseDesk, features: FrameFeatures, now: int) -> _Refusal | None:
+def _session(desk: ImpulseDesk, features: FrameFeatures, now: int) -> Refusal | None:
     """Stay out around funding and in the week's hours of wide spreads (at night until learnt)."""
-    stamp = desk.stamp if desk.stamp > now else (now // desk.interval_ns + 1) * desk.interval_ns
-    nearest = min(stamp - now, now - (stamp - desk.interval_ns))
-    if nearest < _FUNDING_QUIET_NS and not desk.specification.is_spot:
-        return ReasonCode.SESSION, nearest / SECOND_NS, 120.0
+    near = desk.settlement.refusal(now, desk.specification, _FUNDING_QUIET_NS)
+    if near is not None:
+        return near
     if now - desk.first_frame < _LEARNT_NS:
         hour = float(now // _HOUR_NS % 24)
         return None if 7.0 <= hour < 21.0 else (ReasonCode.SESSION, hour, 7.0)
@@ -242,7 +237,7 @@ def _session(desk: ImpulseDesk, features: FrameFeatures, now: int) -> _Refusal |
 
 def _layers(
     desk: ImpulseDesk, features: FrameFeatures, quote: Quote, sign: int, section: ImpulseSettings
-) -> _Refusal | None:
+) -> Refusal | None:
     """Layers 5 to 11; each fails closed on a feature that is not ready."""
     spread, price = spread_bp(quote), mid(quote)
     cost = round_trip_bp(desk.specification, spread, maker_entry=False, maker_exit=False)

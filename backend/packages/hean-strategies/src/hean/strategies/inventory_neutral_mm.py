@@ -30,7 +30,7 @@ from hean.core.events import (
 )
 from hean.strategies.base import DeskState, Parameters, Strategy, hear
 from hean.strategies.decisions import NOTHING, Outputs, Plan, guard_stop, refuse
-from hean.strategies.desk import mid, spread_bp
+from hean.strategies.desk import book_refusal, mid, spread_bp
 from hean.strategies.market_making_desk import (
     INTERVAL_NS,
     LEAST_LOSS_BP,
@@ -41,15 +41,15 @@ from hean.strategies.market_making_desk import (
     fits,
     plans_of,
 )
-from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules
+from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
 from hean.strategies.quote_model import width_terms
 from hean.strategies.quoting import (
     Quoted,
+    count_fill,
     ended_quote,
     flatten,
     pull_quotes,
     quote,
-    quoted_order,
     rest_exit,
 )
 from hean.strategies.spec import INVENTORY_NEUTRAL_MM
@@ -61,7 +61,6 @@ _REFUSED_NS = 5 * SECOND_NS
 _MOVED_SHARE = 0.3
 _VPIN_LIMIT = 0.8
 _NOISE_WARM_UP = 300
-_Refusal = tuple[ReasonCode, float, float]
 
 
 class MarketMakingState(DeskState[MarketMakingDesk], kw_only=True):
@@ -94,9 +93,7 @@ def step(
         case Heartbeat():
             return state, _on_beat(state, event.ts_init, parameters.section)
         case FundingRate():
-            desk = state.desks[event.instrument]
-            if not event.settled and event.interval_ns > 0:
-                desk.stamp, desk.interval_ns = event.next_funding_time, event.interval_ns
+            state.desks[event.instrument].settlement.take(event)
             return state, NOTHING
         case _:
             return state, _on_report(state, event)
@@ -130,12 +127,10 @@ def _on_report(state: MarketMakingState, event: Event) -> Outputs:
 
 
 def _count_fill(desk: MarketMakingDesk, event: OrderFilled) -> None:
-    order = quoted_order(desk, event.client_order_id)
-    if order is None:
+    if count_fill(desk, event) is None:
         return
     size = float(event.filled + event.remaining)
     desk.clip = size if desk.holding is None else max(desk.clip, size)
-    desk.markouts.on_fill(event.ts_init, order.sign, float(event.price))
 
 
 def _on_quote(state: MarketMakingState, event: Quote, section: MarketMakingSettings) -> Outputs:
@@ -208,9 +203,11 @@ def _gates(
     market: Quote,
     now: int,
     section: MarketMakingSettings,
-) -> _Refusal | None:
+) -> Refusal | None:
     """Layers DATA, SESSION, REGIME, then spread, toxicity and flow."""
-    barred = _data(state, desk, now) or _session(desk, now)
+    barred = _data(state, desk, now) or desk.settlement.refusal(
+        now, desk.specification, _FUNDING_QUIET_NS
+    )
     if barred is not None:
         return barred
     if desk.regime not in INVENTORY_NEUTRAL_MM.regimes:
@@ -228,7 +225,7 @@ def _gates(
     return None
 
 
-def _data(state: MarketMakingState, desk: MarketMakingDesk, now: int) -> _Refusal | None:
+def _data(state: MarketMakingState, desk: MarketMakingDesk, now: int) -> Refusal | None:
     known = desk.flow_noise.count
     frame = desk.frame
     if now < state.history_until or not desk.regime_ready or known < _NOISE_WARM_UP:
@@ -236,22 +233,7 @@ def _data(state: MarketMakingState, desk: MarketMakingDesk, now: int) -> _Refusa
     ready = frame is not None and frame.features.sigma_fast == frame.features.sigma_fast
     if not ready or desk.flow_bp != desk.flow_bp or desk.terms[0] != desk.terms[0]:
         return ReasonCode.WARMING_UP, float(desk.intensity.seconds), 1800.0
-    if desk.book_at < 0:
-        return ReasonCode.BOOK_GAP, 0.0, 0.0
-    age = now - desk.book_at
-    if age > _BOOK_MAX_AGE_NS:
-        return ReasonCode.STALE, age / SECOND_NS, _BOOK_MAX_AGE_NS / SECOND_NS
-    return None
-
-
-def _session(desk: MarketMakingDesk, now: int) -> _Refusal | None:
-    if desk.specification.is_spot:
-        return None
-    stamp = desk.stamp if desk.stamp > now else (now // desk.interval_ns + 1) * desk.interval_ns
-    nearest = min(stamp - now, now - (stamp - desk.interval_ns))
-    if nearest >= _FUNDING_QUIET_NS:
-        return None
-    return ReasonCode.SESSION, nearest / SECOND_NS, _FUNDING_QUIET_NS / SECOND_NS
+    return book_refusal(desk.book_at, now, _BOOK_MAX_AGE_NS)
 
 
 def _begin(

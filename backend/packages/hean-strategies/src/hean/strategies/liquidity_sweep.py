@@ -40,9 +40,9 @@ from hean.strategies.decisions import (
     refuse,
     round_trip_bp,
 )
-from hean.strategies.desk import Desk, mid, spread_bp, touch
+from hean.strategies.desk import Desk, book_refusal, mid, spread_bp, touch
 from hean.strategies.liquidations import LiquidationFlow
-from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules
+from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
 from hean.strategies.spec import LIQUIDITY_SWEEP, tunable
 from hean.strategies.sweep_levels import LevelBook, PokeRules, Second, Sweep
 
@@ -56,7 +56,6 @@ _STOP_ATR = 0.25
 _LEAST_STOP_BP = 20.0
 _RETEST_NS = 15 * SECOND_NS
 _TTL_NS = 2 * SECOND_NS
-_Refusal = tuple[ReasonCode, float, float]
 
 
 class SweepSettings(StrategySection):
@@ -227,13 +226,11 @@ def _evaluate(
 
 def _gates(
     state: SweepState, desk: SweepDesk, features: FrameFeatures, before: float, now: int
-) -> _Refusal | None:
+) -> Refusal | None:
     """Layers DATA, REGIME and PACE."""
-    if desk.book_at < 0:
-        return ReasonCode.BOOK_GAP, 0.0, 0.0
-    age = now - desk.book_at
-    if age > _BOOK_MAX_AGE_NS:
-        return ReasonCode.STALE, age / SECOND_NS, _BOOK_MAX_AGE_NS / SECOND_NS
+    stale = book_refusal(desk.book_at, now, _BOOK_MAX_AGE_NS)
+    if stale is not None:
+        return stale
     if desk.regime not in LIQUIDITY_SWEEP.regimes:
         return ReasonCode.REGIME, 0.0, 0.0
     if desk.regime is Regime.IMPULSE:
@@ -256,7 +253,7 @@ def _conditions(
     section: SweepSettings,
     *,
     is_told: bool,
-) -> _Refusal | None:
+) -> Refusal | None:
     """Judge spread, volume, the flip of flow, who was forced out, and the hour's trend."""
     sign = -sweep.poke
     spread, widest = spread_bp(market), section.wide_spread * features.spread_mean_bp

@@ -7,13 +7,13 @@ from math import nan
 import msgspec
 from pydantic import Field
 
-from hean.core.events import Frame, OrderStyle, Quote
+from hean.core.events import OrderStyle, Quote
 from hean.strategies.base import StrategySection
 from hean.strategies.decisions import Plan, fee_bp
 from hean.strategies.desk import mid, spread_bp
 from hean.strategies.pace import SECOND_NS
-from hean.strategies.quote_model import Intensity, Markouts, half_spread_bp
-from hean.strategies.quoting import QuoteDesk, may_open_short
+from hean.strategies.quote_model import Intensity, half_spread_bp
+from hean.strategies.quoting import MakerDesk, may_open_short
 from hean.strategies.spec import INVENTORY_NEUTRAL_MM, tunable
 from hean.strategies.windows import Average
 
@@ -23,7 +23,6 @@ PULL_Z = 2.0
 """Order flow in its own noise from which nothing is quoted."""
 LEAST_LOSS_BP = 50.0
 LOSS_HALVES = 3.0
-EIGHT_HOURS_NS = 8 * 3600 * SECOND_NS
 _NOISE_HALF_LIFE = 1800.0
 _STOP_MARGIN = 1.5
 """How much farther the venue's stop lies than the loss at which the strategy leaves itself."""
@@ -46,12 +45,10 @@ class MarketMakingSettings(StrategySection):
     """Adverse selection of a fill in bp until own fills measure it."""
 
 
-class MarketMakingDesk(QuoteDesk, kw_only=True):
+class MarketMakingDesk(MakerDesk, kw_only=True):
     """Model and inventory of one symbol: distances in bp of mid, sizes in base coin."""
 
-    frame: Frame | None = None
     intensity: Intensity = msgspec.field(default_factory=Intensity)
-    markouts: Markouts = msgspec.field(default_factory=Markouts)
     terms: tuple[float, float] = (nan, nan)
     flow_noise: Average = msgspec.field(default_factory=lambda: Average(half_life=_NOISE_HALF_LIFE))
     flow_z: float = nan
@@ -60,16 +57,11 @@ class MarketMakingDesk(QuoteDesk, kw_only=True):
     half: float = nan
     clip: float = 0.0
     """The largest quote of the present inventory."""
-    share: float = 1.0
-    """Of the strategy's budget, so that every symbol can be quoted."""
     is_clear: bool = False
     """Whether the newest second's gates let it quote."""
     is_barred: bool = False
     """Whether the gate refused the newest quotes."""
     again_at: int = 0
-    book_at: int = -1
-    stamp: int = 0
-    interval_ns: int = EIGHT_HOURS_NS
 
     @property
     def clips(self) -> float:

@@ -12,6 +12,7 @@ import msgspec
 
 from hean.core.events import (
     Event,
+    Frame,
     Intent,
     OrderCancelled,
     OrderExpired,
@@ -25,6 +26,8 @@ from hean.core.ids import client_order_id, signal_id
 from hean.core.instruments import Instrument
 from hean.strategies.decisions import NOTHING, Outputs, Plan, State, leave, wish
 from hean.strategies.desk import Desk, wished
+from hean.strategies.quote_model import Markouts
+from hean.strategies.settlement import SettlementClock
 
 
 class Quoted(msgspec.Struct, kw_only=True):
@@ -47,6 +50,26 @@ class QuoteDesk(Desk, kw_only=True):
     def live(self) -> list[Quoted]:
         """The quotes of the newest group, as far as they have not ended."""
         return [one for one in self.quotes if not one.leaving]
+
+
+class MakerDesk(QuoteDesk, kw_only=True):
+    """What desks share that quote both sides of a market of their own making."""
+
+    frame: Frame | None = None
+    book_at: int = -1
+    """When depth was last seen; -1 not since a gap."""
+    share: float = 1.0
+    """Of the strategy's budget, so that every symbol can be quoted."""
+    settlement: SettlementClock = msgspec.field(default_factory=SettlementClock)
+    markouts: Markouts = msgspec.field(default_factory=Markouts)
+
+
+def count_fill(desk: MakerDesk, event: OrderFilled) -> Quoted | None:
+    """Follow the price after a fill of an own quote, and return the quote; None for others."""
+    order = quoted_order(desk, event.client_order_id)
+    if order is not None:
+        desk.markouts.on_fill(event.ts_init, order.sign, float(event.price))
+    return order
 
 
 def may_open_short(instrument: Instrument) -> bool:

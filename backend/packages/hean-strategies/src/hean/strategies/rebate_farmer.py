@@ -29,18 +29,18 @@ from hean.core.events import (
 )
 from hean.strategies.base import DeskState, Parameters, Strategy, StrategySection, hear
 from hean.strategies.decisions import NOTHING, Outputs, Plan, fee_bp, guard_stop, refuse
-from hean.strategies.desk import mid
+from hean.strategies.desk import book_refusal, mid
 from hean.strategies.liquidations import LiquidationFlow
-from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules
+from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
 from hean.strategies.quote_model import Markouts
 from hean.strategies.quoting import (
-    QuoteDesk,
+    MakerDesk,
+    count_fill,
     ended_quote,
     flatten,
     may_open_short,
     pull_quotes,
     quote,
-    quoted_order,
     rest_exit,
 )
 from hean.strategies.spec import REBATE_FARMER, tunable
@@ -48,7 +48,6 @@ from hean.strategies.windows import Average
 
 _BOOK_MAX_AGE_NS = 2 * SECOND_NS
 _FUNDING_QUIET_NS = 120 * SECOND_NS
-_EIGHT_HOURS_NS = 8 * 3600 * SECOND_NS
 _REFRESH_NS = 300 * SECOND_NS
 _AFTER_FILL_NS = 900 * SECOND_NS
 _CALM_NS = 60 * SECOND_NS
@@ -61,7 +60,6 @@ _DRIFT_SHARE = 0.25
 _NEAR_SHARE = 0.3
 _HOTTEST = 0.8
 _CLUSTER = 2.0
-_Refusal = tuple[ReasonCode, float, float]
 
 
 class RebateSettings(StrategySection):
@@ -75,14 +73,11 @@ class RebateSettings(StrategySection):
     """Adverse selection of a fill in bp until own fills measure it."""
 
 
-class RebateDesk(QuoteDesk, kw_only=True):
+class RebateDesk(MakerDesk, kw_only=True):
     """The anchor, what is placed around it, and how fast others are liquidated."""
 
-    frame: Frame | None = None
     book: BookUpdate | None = None
     anchor: Average = msgspec.field(default_factory=lambda: Average(half_life=_ANCHOR_HALF_LIFE))
-    share: float = 1.0
-    """Of the strategy's budget, so that every symbol can rest both orders."""
     placed: float = 0.0
     """The anchor around which the orders rest."""
     offset: float = 0.0
@@ -95,8 +90,6 @@ class RebateDesk(QuoteDesk, kw_only=True):
             horizons_ns=(60 * SECOND_NS, 300 * SECOND_NS, 900 * SECOND_NS)
         )
     )
-    stamp: int = 0
-    interval_ns: int = _EIGHT_HOURS_NS
 
 
 class RebateState(DeskState[RebateDesk], kw_only=True):
@@ -120,7 +113,8 @@ def step(state: RebateState, event: Event, parameters: _Run) -> tuple[RebateStat
             return state, NOTHING
         return state, _manage(state, desk, event.ts_init, parameters.section)
     if kind is BookUpdate:
-        state.desks[event.instrument].book = event  # type: ignore[attr-defined,assignment]
+        desk = state.desks[event.instrument]  # type: ignore[attr-defined]
+        desk.book, desk.book_at = event, event.ts_init  # type: ignore[assignment]
         return state, NOTHING
     match event:
         case Frame():
@@ -130,9 +124,7 @@ def step(state: RebateState, event: Event, parameters: _Run) -> tuple[RebateStat
         case Heartbeat():
             return state, _on_beat(state, event.ts_init, parameters.section)
         case FundingRate():
-            desk = state.desks[event.instrument]
-            if not event.settled and event.interval_ns > 0:
-                desk.stamp, desk.interval_ns = event.next_funding_time, event.interval_ns
+            state.desks[event.instrument].settlement.take(event)
             return state, NOTHING
         case _:
             return state, _on_report(state, event)
@@ -144,16 +136,13 @@ def _on_report(state: RebateState, event: Event) -> Outputs:
     if desk is None:
         return hear(state, event, PACE).outputs
     now = event.ts_init
-    if isinstance(event, OrderFilled):
-        order = quoted_order(desk, event.client_order_id)
-        if order is not None:
-            desk.filled_at = now
-            desk.markouts.on_fill(now, order.sign, float(event.price))
+    if isinstance(event, OrderFilled) and count_fill(desk, event) is not None:
+        desk.filled_at = now
     ended_quote(desk, event)
     outputs = hear(state, event, PACE).outputs
     match event:
         case FeedGap():
-            desk.book = None
+            desk.book, desk.book_at = None, -1
             return outputs + pull_quotes(state, desk, now, "book gap")
         case RegimeChanged():
             if desk.regime is Regime.IMPULSE:
@@ -185,8 +174,7 @@ def _on_beat(state: RebateState, now: int, section: RebateSettings) -> Outputs:
     for desk in state.desks.values():
         if desk.holding is not None:
             outputs += _manage(state, desk, now, section)
-        book = desk.book
-        if desk.quotes and book is not None and now - book.ts_init > _BOOK_MAX_AGE_NS:
+        if desk.quotes and desk.book_at >= 0 and now - desk.book_at > _BOOK_MAX_AGE_NS:
             outputs += pull_quotes(state, desk, now, "book too old")
     return outputs
 
@@ -218,22 +206,18 @@ def _on_frame(state: RebateState, event: Frame, section: RebateSettings) -> Outp
     return NOTHING
 
 
-def _gates(state: RebateState, desk: RebateDesk, frame: Frame, now: int) -> _Refusal | None:
+def _gates(state: RebateState, desk: RebateDesk, frame: Frame, now: int) -> Refusal | None:
     """Layers DATA, SESSION, REGIME, then how hot it is, liquidations, and the last fill."""
     features = frame.features
     heat, known = features.sigma_percentile, desk.anchor.count
     ready = heat == heat and features.sigma_slow == features.sigma_slow
     if now < state.history_until or not desk.regime_ready or not ready or known < _ANCHOR_WARM_UP:
         return ReasonCode.WARMING_UP, float(known), float(_ANCHOR_WARM_UP)
-    if desk.book is None:
-        return ReasonCode.BOOK_GAP, 0.0, 0.0
-    age = now - desk.book.ts_init
-    if age > _BOOK_MAX_AGE_NS:
-        return ReasonCode.STALE, age / SECOND_NS, _BOOK_MAX_AGE_NS / SECOND_NS
-    stamp = desk.stamp if desk.stamp > now else (now // desk.interval_ns + 1) * desk.interval_ns
-    nearest = min(stamp - now, now - (stamp - desk.interval_ns))
-    if nearest < _FUNDING_QUIET_NS and not desk.specification.is_spot:
-        return ReasonCode.SESSION, nearest / SECOND_NS, _FUNDING_QUIET_NS / SECOND_NS
+    barred = book_refusal(desk.book_at, now, _BOOK_MAX_AGE_NS) or desk.settlement.refusal(
+        now, desk.specification, _FUNDING_QUIET_NS
+    )
+    if barred is not None:
+        return barred
     if desk.regime not in REBATE_FARMER.regimes:
         return ReasonCode.REGIME, 0.0, 0.0
     if heat >= _HOTTEST:
