@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from hean.app.reports.advice import BY_CAP, BY_CODE, BY_STRATEGY, advise
+from hean.app.reports.advice import BY_CAP, BY_CODE, BY_STRATEGY, advise, needed_values
+from hean.app.reports.why import Place
 from hean.app.settings import AppSettings
 from hean.config import settings_of
 from hean.core.events import ReasonCode
@@ -45,3 +46,34 @@ def test_a_size_of_zero_is_explained_by_its_cap() -> None:
 def test_an_unknown_reason_is_said_to_be_unknown() -> None:
     """A run of a newer version is read without failing."""
     assert "does not know" in advise("x", "", "INVENTED").sentence
+
+
+def _place(layer: str, number: float, limit: float) -> Place:
+    off = abs(number - limit) / abs(limit)
+    return Place(
+        instrument="X", layer=layer, count=1, number=number, limit=limit, off=off, at="then"
+    )
+
+
+def test_a_setting_that_is_the_limit_would_have_had_to_be_the_nearest_number() -> None:
+    """With 0.48 and 0.31 against a threshold of 0.5, 0.48 would have let one pass."""
+    name = "STRATEGIES__MOMENTUM_TRADER__ENTER"
+    misses = [_place("NO_SETUP", 0.31, 0.5), _place("NO_SETUP", 0.48, 0.5)]
+    assert needed_values("NO_SETUP", misses, {name: "0.5"}) == {name: "0.48"}
+
+
+def test_a_setting_that_is_not_the_limit_gets_no_number() -> None:
+    """A limit made of several things is not blamed on one of them."""
+    name = "STRATEGIES__MOMENTUM_TRADER__ENTER"
+    assert needed_values("NO_SETUP", [_place("NO_SETUP", 0.31, 0.4)], {name: "0.5"}) == {}
+
+
+def test_a_size_of_zero_is_bought_with_capital() -> None:
+    """0.0004 affordable of 0.001 at 300 USDT needs 750; a depth cap is not bought at all."""
+    held = {"INITIAL_CAPITAL": "300", "RISK_OF_BUDGET": "0.025"}
+    small = _place("sizer.min_quantity", 0.0004, 0.001)
+    assert needed_values("POSITION_SIZER_ZERO", [small], held) == {"INITIAL_CAPITAL": "750"}
+    thin = _place("sizer.depth", 0.0004, 0.001)
+    assert needed_values("POSITION_SIZER_ZERO", [thin], held) == {}
+    nothing = _place("sizer.min_quantity", 0.0, 0.001)
+    assert needed_values("POSITION_SIZER_ZERO", [nothing], held) == {}

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, Protocol
 
 import msgspec
 
 from hean.core.events import ReasonCode
+
+
+class Miss(Protocol):
+    """A refusal whose number can be held against its limit."""
+
+    @property
+    def layer(self) -> str:
+        """The layer that refused."""
+        ...
+
+    @property
+    def number(self) -> float:
+        """What there was."""
+        ...
+
+    @property
+    def limit(self) -> float:
+        """What was asked for."""
+        ...
+
+    @property
+    def off(self) -> float | None:
+        """How far the number was off, or None where no number decides."""
+        ...
 
 
 class Advice(msgspec.Struct, frozen=True):
@@ -132,6 +156,47 @@ BY_STRATEGY: Final[Mapping[tuple[str, ReasonCode], Advice]] = {
         "the market decides: spread and depth at that moment",
         "STRATEGIES__HF_SCALPING__SPREAD_LIMIT",
     ),
+    ("inventory_neutral_mm", ReasonCode.INVENTORY): _names(
+        "STRATEGIES__INVENTORY_NEUTRAL_MM__INVENTORY_CLIPS"
+    ),
+    ("impulse_engine", ReasonCode.SIZE): _names(
+        "STRATEGIES__IMPULSE_ENGINE__SIZE_Z", "STRATEGIES__IMPULSE_ENGINE__LEAST_MOVE_BP"
+    ),
+    ("impulse_engine", ReasonCode.VOLX): _names("STRATEGIES__IMPULSE_ENGINE__VOLATILITY_EXPANSION"),
+    ("impulse_engine", ReasonCode.FLOW): _names("STRATEGIES__IMPULSE_ENGINE__FLOW"),
+    ("liquidity_sweep", ReasonCode.LIQ): _said(
+        "the market decides: spread and depth at that moment",
+        "STRATEGIES__LIQUIDITY_SWEEP__WIDE_SPREAD",
+    ),
+    ("liquidity_sweep", ReasonCode.PARTICIPATION): _names(
+        "STRATEGIES__LIQUIDITY_SWEEP__VOLUME_BURST"
+    ),
+    ("enhanced_grid", ReasonCode.INELIGIBLE): _said(
+        "the market decides: it must revert, within its half-life",
+        "STRATEGIES__ENHANCED_GRID__VARIANCE_RATIO",
+    ),
+    ("basis_arbitrage", ReasonCode.NO_SETUP): _names("STRATEGIES__BASIS_ARBITRAGE__ENTER_SD"),
+    ("basis_arbitrage", ReasonCode.INELIGIBLE): _names(
+        "STRATEGIES__BASIS_ARBITRAGE__COMPOSITION_BP"
+    ),
+    ("basis_arbitrage", ReasonCode.EDGE): _said(
+        "the gap must pay the costs of all legs", "STRATEGIES__BASIS_ARBITRAGE__MINIMUM_PROFIT_BP"
+    ),
+    ("correlation_arb", ReasonCode.NO_SETUP): _names("STRATEGIES__CORRELATION_ARB__ENTER_Z"),
+    ("correlation_arb", ReasonCode.INELIGIBLE): _said(
+        "the market decides: the pair must be cointegrated now",
+        "STRATEGIES__CORRELATION_ARB__TEST_LIMIT",
+        "STRATEGIES__CORRELATION_ARB__MINIMUM_CORRELATION",
+        "STRATEGIES__CORRELATION_ARB__BETA_DRIFT",
+    ),
+    ("sentiment_strategy", ReasonCode.NO_SETUP): _names(
+        "STRATEGIES__SENTIMENT_STRATEGY__FEAR", "STRATEGIES__SENTIMENT_STRATEGY__GREED"
+    ),
+    ("sentiment_strategy", ReasonCode.SIZE): _names("STRATEGIES__SENTIMENT_STRATEGY__SCORE"),
+    ("sentiment_strategy", ReasonCode.PARTICIPATION): _names(
+        "STRATEGIES__SENTIMENT_STRATEGY__MINIMUM_READINGS",
+        "STRATEGIES__SENTIMENT_STRATEGY__MINIMUM_CONFIDENCE",
+    ),
     ("momentum_trader", ReasonCode.NO_SETUP): _names("STRATEGIES__MOMENTUM_TRADER__ENTER"),
     ("momentum_trader", ReasonCode.WARMING_UP): _said(
         "it passes with more data before it",
@@ -167,3 +232,37 @@ def advise(strategy: str, layer: str, code: str) -> Advice:
     if known is ReasonCode.POSITION_SIZER_ZERO and cap in BY_CAP:
         return BY_CAP[cap]
     return BY_CODE[known]
+
+
+_SCALED_BY_CAPITAL: Final = frozenset(
+    name for name, advice in BY_CAP.items() if "INITIAL_CAPITAL" in advice.settings
+)
+
+
+def needed_values(code: str, misses: Iterable[Miss], settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the values with which the nearest miss would have passed, where they are known.
+
+    A setting that *is* the limit would have had to be the number. A size of zero is bought with
+    capital, since every cap of the sizer that names it is a share of equity: a multiple of it.
+    """
+    found: dict[str, tuple[float, str]] = {}
+    for miss in misses:
+        if miss.off is None:
+            continue
+        for name, text in settings.items():
+            value = _needed(code, miss, name, text)
+            if value is not None and miss.off < found.get(name, (float("inf"), ""))[0]:
+                found[name] = miss.off, f"{value:.6g}"
+    return {name: text for name, (_, text) in found.items()}
+
+
+def _needed(code: str, miss: Miss, name: str, text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    if code == ReasonCode.POSITION_SIZER_ZERO.value:
+        scaled = miss.layer.lower().removeprefix("sizer.") in _SCALED_BY_CAPITAL
+        known = name == "INITIAL_CAPITAL" and scaled and miss.number > 0.0
+        return value * miss.limit / miss.number if known else None
+    return miss.number if value == miss.limit else None

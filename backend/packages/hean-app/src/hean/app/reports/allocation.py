@@ -112,7 +112,8 @@ def _why(reason: str) -> str:
 
 def _sentence(row: Mapping[str, Any]) -> str:
     numbers = {name: _share(row[name]) for name in ("floor", "cap", "target")}
-    bound = BOUNDS.get(row["bound"], row["bound"]).format(
+    meaning = BOUNDS.get(row["bound"], str(row["bound"]))
+    bound = meaning.format(
         **numbers,
         cluster=row["cluster"],
         minimum=f"{row['minimum_budget']:,.2f}",

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hean.app.reports.advice import Advice, advise
+from hean.app.reports.advice import Advice, advise, needed_values
 from hean.app.reports.run_facts import read_funnel, read_summary, run_settings
 from hean.app.timespan import format_instant
 from hean.config import nearest
@@ -39,7 +39,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """One reason of refusal: how often the strategy itself and the gate gave it, and what helps."""
+    """One reason of refusal: how often the strategy itself and the gate gave it, and what helps.
+
+    `settings` are those that decide it, with the run's values; `needed` is what the nearest miss
+    would have taken of them, where that follows from its numbers.
+    """
 
     code: str
     sentence: str
@@ -47,6 +51,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     by_gate: int
     places: tuple[Place, ...]
     settings: dict[str, str]
+    needed: dict[str, str]
     advice: str
 
 
@@ -152,18 +157,21 @@ def _reasons(
     for code in codes:
         rows = sorted(places.get(code, []), key=lambda row: (-row["count"], row["instrument"]))
         advice = _joined([advise(strategy, row["layer"], code) for row in rows], strategy, code)
+        shown = {
+            name: settings.get(name, "")
+            for name in advice.settings
+            if not hidden or not name.startswith(hidden)
+        }
+        told = tuple(_place(row) for row in rows)
         found.append(
             Reason(
                 code=code,
                 sentence=_SENTENCES.get(code, ""),
                 by_itself=itself.get(code, 0),
                 by_gate=gate.get(code, 0),
-                places=tuple(_place(row) for row in rows),
-                settings={
-                    name: settings.get(name, "")
-                    for name in advice.settings
-                    if not hidden or not name.startswith(hidden)
-                },
+                places=told,
+                settings=shown,
+                needed=needed_values(code, told, shown),
                 advice=advice.sentence,
             )
         )
@@ -238,12 +246,17 @@ def _reason_lines(one: Reason) -> list[str]:
     lines += [f"    {_place_text(place, one.code)}" for place in one.places[:_PLACES]]
     if len(one.places) > _PLACES:
         lines.append(f"    and {len(one.places) - _PLACES} more places")
-    helps = [f"{name}={value}" if value else name for name, value in one.settings.items()]
+    helps = [_setting_text(name, value, one.needed) for name, value in one.settings.items()]
     if helps:
         lines.append(f"    would change it: {', '.join(helps)}")
     if one.advice:
         lines.append(f"    {'but' if helps else 'would change it:'} {one.advice}")
     return lines
+
+
+def _setting_text(name: str, value: str, needed: Mapping[str, str]) -> str:
+    text = f"{name}={value}" if value else name
+    return f"{text} (the nearest miss needed {needed[name]})" if name in needed else text
 
 
 def _place_text(place: Place, code: str) -> str:
