@@ -31,10 +31,6 @@ from typing import Any, Final
 import numpy as np
 from real import data_folder
 
-from hean.app.feeds.replay import DatasetFeed
-from hean.app.inspection import strategies_on
-from hean.app.settings import AppSettings
-
 pq: Any = import_module("pyarrow.parquet")  # it ships no types
 Row = dict[str, Any]
 DATASETS: Final = ("bybit-perps-5m-2025q4", "bybit-spot-perp-5m-2025")
@@ -58,6 +54,10 @@ def code_digest() -> str:
 
 def runs_of(dataset: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield every run's name and options: hybrid, equal, and each strategy that can run alone."""
+    from hean.app.feeds.replay import DatasetFeed
+    from hean.app.inspection import strategies_on
+    from hean.app.settings import AppSettings
+
     yield HYBRID, ()
     yield EQUAL, SPLIT
     description = DatasetFeed(_path(dataset)).description
