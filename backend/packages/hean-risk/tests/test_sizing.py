@@ -45,7 +45,7 @@ def test_no_stop_is_not_usable() -> None:
 def test_an_answer_of_zero_carries_nothing_else() -> None:
     """A bare zero has no R, no factor but one, and names no cap that did not decide."""
     found = Sizing(quantity=Decimal(0))
-    assert (found.risk, found.cap, found.factors, found.factor) == (0, "", (), 1.0)
+    assert (found.risk, found.cap, found.factors, found.factor) == (0, "", (), 0.0)
     assert (found.affordable, found.smallest) == (0, 0)
 
 

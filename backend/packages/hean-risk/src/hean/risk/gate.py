@@ -106,6 +106,7 @@ class RiskGate:
             self._reject(signal, wish)
             return
         sizing, refused = layers.size(wish)
+        self._sentinel.rooms.note_factor(signal.strategy, sizing.factor)
         if refused is None:
             refused = layers.reserve((signal,))
         if refused is not None:
@@ -159,7 +160,6 @@ class RiskGate:
         notional = MONEY.multiply(sizing.quantity, entry.price)
         margin = MONEY.multiply(notional, wish.place.margin_rate)
         self._sentinel.rooms.bind_margin(order.client_order_id, margin)
-        self._sentinel.rooms.note_factor(signal.strategy, round(sizing.factor, 9))
         self._layers.note_entry(signal.strategy, signal.instrument, signal.side)
         self._counts.note_order()
         return order
@@ -222,6 +222,7 @@ class RiskGate:
         wishes, refused, culprit = self._layers.examine_group(signals, key if is_quotes else None)
         if refused is None:
             sizings, refused, culprit = self._layers.size_group(wishes, is_quotes, key, len(old))
+            self._sentinel.rooms.note_factor(signals[0].strategy, sizings[0].factor)
             if refused is None:
                 refused = self._layers.reserve(signals)
             if refused is None:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from hean.config import HEANSettings
 from hean.core.instruments import MONEY, ZERO, Instrument, decimal_of, minimum_viable_budget
 from hean.risk.group_sizing import (
@@ -113,10 +115,16 @@ class PositionSizer:
         notional = _times(rounded, price)
         if rounded < instrument.min_quantity or notional < instrument.min_notional or not rounded:
             smallest = instrument.smallest_quantity(price)
-            return self._zero(entry, room, size_factor, quantity, smallest, cap)
+            return self._zero(entry, room, factor, quantity, smallest, cap)
         if self._is_near_liquidation(instrument, rounded, distance, price, room, place):
             smallest = instrument.smallest_quantity(price)
-            return Sizing(quantity=ZERO, cap="liquidation", affordable=quantity, smallest=smallest)
+            return Sizing(
+                quantity=ZERO,
+                cap="liquidation",
+                affordable=quantity,
+                smallest=smallest,
+                factor=factor,
+            )
         return Sizing(
             quantity=rounded,
             risk=_times(rounded, unit),
@@ -170,7 +178,8 @@ class PositionSizer:
         quantities = round_legs(terms, value)
         if quantities is None:
             name = cap if cap not in ("", "probe") and not _affords(terms, value) else "group"
-            return (_group_zero(terms, value, name),)
+            zero = _group_zero(terms, value, name)
+            return (msgspec.structs.replace(zero, factor=factor),)
         return tuple(
             Sizing(
                 quantity=quantity,
@@ -269,7 +278,7 @@ class PositionSizer:
         self,
         entry: Entry,
         room: Room,
-        size_factor: Decimal,
+        factor: float,
         quantity: Decimal,
         smallest: Decimal,
         cap: str,
@@ -279,7 +288,7 @@ class PositionSizer:
         if cap in ("", "probe"):
             name = "min_quantity" if smallest <= instrument.min_quantity else "min_notional"
         sentence = f"affords {max(quantity, ZERO):.9g}, smallest is {smallest.normalize():f}"
-        scaled = _times(size_factor, room.multiplier)
+        scaled = _times(factor_of(factor), room.multiplier)
         if cap in ("", "budget") and scaled > ZERO and stop is not None:
             needed = minimum_viable_budget(
                 instrument,
@@ -292,7 +301,12 @@ class PositionSizer:
             )
             sentence = f"needs {needed:.2f}"
         return Sizing(
-            quantity=ZERO, cap=name, affordable=quantity, smallest=smallest, sentence=sentence
+            quantity=ZERO,
+            cap=name,
+            affordable=quantity,
+            smallest=smallest,
+            sentence=sentence,
+            factor=factor,
         )
 
     def _is_near_liquidation(

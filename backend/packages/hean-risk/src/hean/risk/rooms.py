@@ -95,11 +95,16 @@ class Rooms:
         return total
 
     def note_factor(self, strategy: str, factor: float) -> None:
-        """Remember the size factor k of a signal; the planner uses the median of the last 50."""
+        """Remember the size factor k of a signal that was sized, to zero or not; 0 is none.
+
+        The planner uses the median of the last 50.
+        """
+        if factor <= 0.0:
+            return
         kept = self._standing.state.factors.get(strategy)
         if kept is None:
             kept = self._standing.state.factors[strategy] = []
-        kept.append(factor)
+        kept.append(round(factor, 9))
         if len(kept) > MOST_FACTORS:
             kept.pop(0)
 

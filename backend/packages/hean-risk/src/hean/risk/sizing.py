@@ -107,8 +107,8 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     smallest: Decimal = ZERO
     sentence: str = ""
     factors: tuple[tuple[str, float], ...] = ()
-    factor: float = 1.0
-    """k: what shrank R apart from drawdown."""
+    factor: float = 0.0
+    """k: what shrank R apart from drawdown; 0 where it never came to that."""
 
 
 class Sizer(Protocol):
