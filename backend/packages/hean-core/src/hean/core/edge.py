@@ -6,13 +6,14 @@ them. A model's claim counts as 0 until outcomes exist: belief starts at minus t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import fsum, inf, sqrt
 from typing import Final
 
 import msgspec
 
 from hean.core.events.decision import GuardMode
+from hean.core.events.evidence import FeeShare, PlanFault
 
 PRIOR_OUTCOMES: Final = 30
 """n0: how many outcomes at minus the cost the belief starts with."""
@@ -67,6 +68,18 @@ def round_trip_bp(fees: Fees, mix: ExitMix, frictions: Frictions = _NO_FRICTIONS
     per_maker = fees.maker_bp + frictions.adverse_bp
     per_taker = fees.taker_bp + frictions.half_spread_bp + frictions.impact_bp
     return maker_legs * per_maker + taker_legs * per_taker + frictions.funding_bp
+
+
+def fees_bp(shares: Iterable[FeeShare], fees: Mapping[str, Fees]) -> float:
+    """Return what dealing in these shares costs in bp of entry notional, at `fees` by instrument.
+
+    Raises `KeyError` for an instrument without fees.
+    """
+    total = 0.0
+    for one in shares:
+        rates = fees[one.instrument]
+        total += one.maker * rates.maker_bp + one.taker * rates.taker_bp
+    return total
 
 
 def impact_bp(quantity: float, depth: float, spread_bp: float) -> float:
@@ -191,14 +204,6 @@ def guard_confidence(
     edge = max(0.0, mean_bp)
     share = edge / (edge + max(0.0, cost_bp)) if edge > 0.0 else 0.0
     return min(1.0, max(0.0, strength * share)) * data_quality
-
-
-class PlanFault(msgspec.Struct, frozen=True, gc=False):
-    """A plan that does not pay: what is too small, how large it is and must be, in bp."""
-
-    subject: str
-    number_bp: float
-    limit_bp: float
 
 
 def check_plan(stop_bp: float, target_bp: float | None, cost_bp: float) -> PlanFault | None:

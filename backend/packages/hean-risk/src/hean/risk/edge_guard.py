@@ -1,7 +1,7 @@
 """The edge guard at the gate: a strategy's claim counts once its outcomes bear it out.
 
-The arithmetic is `hean.core.edge`; here live the cells (strategy x symbol group x regime), their
-modes, and the verdict on each signal. Under `observe` verdicts are recorded and refuse nothing.
+The arithmetic is `hean.core.edge`, the cells are `hean.risk.edge_cells`; here are the verdict on
+each signal and what the guard hears. Under `observe` verdicts are recorded and refuse nothing.
 """
 
 from __future__ import annotations
@@ -15,19 +15,16 @@ import msgspec
 from hean.config import HEANSettings
 from hean.core.bus import Bus, Stage
 from hean.core.edge import (
+    PROBE_OUTCOMES,
     Belief,
-    Cell,
-    PlanFault,
-    belief_of,
+    Fees,
     check_claim,
     check_plan,
-    first_sufficient,
     guard_confidence,
-    next_mode,
 )
 from hean.core.events.decision import EdgeGuardChanged, GuardMode
-from hean.core.events.market import Regime
-from hean.core.events.portfolio import PositionClosed, ShadowClosed
+from hean.core.events.evidence import Evidence, PlanFault
+from hean.core.events.portfolio import PositionClosed, PositionOpened, ShadowClosed
 from hean.core.events.reasons import ReasonCode
 from hean.core.events.strategy import Signal, StrategyProfile, StrategyRegistered
 from hean.core.events.system import RunStarted
@@ -35,21 +32,22 @@ from hean.core.instruments import significant
 from hean.core.market_view import MarketView
 from hean.core.snapshot import pack, unpack
 from hean.core.timers import Agenda
+from hean.risk.edge_cells import (
+    CellKey,
+    EdgeCells,
+    ModeChange,
+    Origin,
+    Track,
+    cell_key,
+    cell_name,
+    symbol_group,
+)
 from hean.risk.outcomes import OutcomeCollector
 
-MAJORS: Final = frozenset({"BTC", "ETH"})
-CellKey = tuple[str, str, str]
-"""(strategy, symbol group, regime); an empty part pools over all of it."""
-
-
-class Track(msgspec.Struct):
-    """One cell with its mode, the newest cost claimed in it, and how its outcomes came."""
-
-    cell: Cell = Cell()
-    mode: GuardMode = GuardMode.SHADOW
-    cost_bp: float = 0.0
-    real: int = 0
-    shadow: int = 0
+FAULTS: Final = frozenset({ReasonCode.EDGE, ReasonCode.NO_REBATE})
+"""Objections to the plan itself, whatever the strategy has proven."""
+_FAULTED_KEPT: Final = 256
+_NAME: Final = "risk_edge_guard"
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -65,7 +63,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 def _plan_fault(
     profile: StrategyProfile, signal: Signal, price: float, stop: float | None
 ) -> PlanFault | None:
-    """Return why a plan does not pay: its stop and target, then its own forecast."""
+    """Return why a plan does not pay: its stop and target, its forecast, its own measure."""
     cost = signal.cost_bp
     if profile.directional and stop is not None and price > 0.0:
         stop_bp = abs(price - stop) / price * 1e4
@@ -75,7 +73,8 @@ def _plan_fault(
         fault = check_plan(stop_bp, target_bp, cost)
         if fault is not None:
             return fault
-    return check_claim(signal.expected_edge_bp, cost) if profile.claims_edge else None
+    fault = check_claim(signal.expected_edge_bp, cost) if profile.claims_edge else None
+    return fault or signal.plan_fault
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -84,12 +83,14 @@ class _State(msgspec.Struct, frozen=True):
     is_live: bool
     objections: dict[str, int]
     profiles: dict[str, StrategyProfile]
+    faulted: list[str] = []
+    failed: list[str] = []
 
 
 class EdgeGuard:
     """Judges signals and learns from outcomes, real and shadow; a change of mode is published."""
 
-    name = "risk_edge_guard"
+    name = _NAME
 
     def __init__(
         self, *, settings: HEANSettings, bus: Bus, agenda: Agenda, view: MarketView
@@ -99,16 +100,18 @@ class EdgeGuard:
         self._agenda = agenda
         self._view = view
         self._profiles: dict[str, StrategyProfile] = {}
-        self._tracks: dict[CellKey, Track] = {}
+        self._cells = EdgeCells()
         self._outcomes = OutcomeCollector()
         self._groups: dict[str, str] = {}
         self._is_live = False
         self.enforces = settings.enforces_edge(live=False)
         self._objections: dict[str, int] = {}
+        self._faulted: dict[str, None] = {}
+        self._failed: dict[str, None] = {}
 
     @property
     def tracks(self) -> Mapping[CellKey, Track]:
-        return self._tracks
+        return self._cells.tracks
 
     @property
     def objections(self) -> Mapping[str, int]:
@@ -121,6 +124,7 @@ class EdgeGuard:
         self._outcomes.attach(bus, owner=owner)
         bus.subscribe(RunStarted, self._on_run, stage=stage, owner=owner)
         bus.subscribe(StrategyRegistered, self._on_registered, stage=stage, owner=owner)
+        bus.subscribe(PositionOpened, self._on_opened, stage=stage, owner=owner)
         bus.subscribe(PositionClosed, self._on_closed, stage=stage, owner=owner)
         bus.subscribe(ShadowClosed, self._on_shadow, stage=stage, owner=owner)
 
@@ -129,7 +133,8 @@ class EdgeGuard:
     ) -> Verdict:
         """Return the verdict on an entry: plan checks first, then the mode of its cell."""
         profile = self._profiles.get(signal.strategy)
-        track = self._track(self._key(signal.strategy, signal.instrument))
+        key = self._key(signal.strategy, signal.instrument)
+        track = self._cells.track(key)
         cost = signal.cost_bp
         if cost > 0.0:
             track.cost_bp = cost
@@ -139,59 +144,50 @@ class EdgeGuard:
         elif profile is not None:
             fault = _plan_fault(profile, signal, price, stop)
             if fault is not None:
-                code, number, limit = ReasonCode.EDGE, fault.number_bp, fault.limit_bp
+                code, number, limit = ReasonCode.EDGE, fault.number, fault.limit
         if code is None and track.mode is GuardMode.SHADOW:
             code, number = ReasonCode.EDGE_UNPROVEN, float(track.cell.outcomes)
-            limit = 30.0
+            limit = float(PROBE_OUTCOMES)
         if code is not None:
             self._objections[code] = self._objections.get(code, 0) + 1
         if not self.enforces:
+            if code in FAULTS:
+                self._note_fault(signal.signal_id)
             return Verdict(code, number, limit, track.mode, signal.confidence)
-        return Verdict(code, number, limit, track.mode, self._confidence(signal, track))
+        return Verdict(code, number, limit, track.mode, self._confidence(signal, key))
 
     def belief(self, strategy: str, instrument: str) -> Belief:
         """Return what is believed of the cell in which a strategy would trade now."""
-        key = self._key(strategy, instrument)
-        return belief_of(self._pooled(key), self._track(key).cost_bp)
+        return self._cells.belief(self._key(strategy, instrument))
 
-    def _confidence(self, signal: Signal, track: Track) -> float:
+    def _note_fault(self, signal_id: str) -> None:
+        """Remember a plan that trades although it failed, until its position opens."""
+        self._faulted[signal_id] = None
+        if len(self._faulted) > _FAULTED_KEPT:
+            del self._faulted[next(iter(self._faulted))]
+
+    def _confidence(self, signal: Signal, key: CellKey) -> float:
         """Weigh the signal's own quality with the evidence; confidence is u times q_data."""
-        key = self._key(signal.strategy, signal.instrument)
-        belief = belief_of(self._pooled(key), track.cost_bp)
         strength = signal.strength
         quality = signal.confidence / strength if strength > 0.0 else 0.0
         return guard_confidence(
-            strength, mean_bp=belief.mean_bp, cost_bp=track.cost_bp, data_quality=quality
+            strength,
+            mean_bp=self._cells.belief(key).mean_bp,
+            cost_bp=self._cells.track(key).cost_bp,
+            data_quality=quality,
         )
 
     def _group(self, instrument: str) -> str:
         found = self._groups.get(instrument)
         if found is None:
             rules = self._view.instruments.get(instrument)
-            base = instrument if rules is None else rules.base
-            found = self._groups[instrument] = "majors" if base in MAJORS else "others"
+            found = symbol_group(instrument if rules is None else rules.base)
+            self._groups[instrument] = found
         return found
 
     def _key(self, strategy: str, instrument: str) -> CellKey:
         regime = self._view.regimes.get(instrument)
-        name = Regime.NORMAL.value if regime is None else regime.regime.value
-        return (strategy, self._group(instrument), name)
-
-    def _track(self, key: CellKey) -> Track:
-        found = self._tracks.get(key)
-        if found is None:
-            found = self._tracks[key] = Track()
-        return found
-
-    def _pooled(self, key: CellKey) -> Cell:
-        strategy, group, _ = key
-        return first_sufficient(
-            (
-                self._track(key).cell,
-                self._track((strategy, group, "")).cell,
-                self._track((strategy, "", "")).cell,
-            )
-        )
+        return cell_key(strategy, self._group(instrument), regime and regime.regime)
 
     def _on_run(self, event: RunStarted) -> None:
         self._is_live = event.mode == "live"
@@ -199,73 +195,98 @@ class EdgeGuard:
 
     def _on_registered(self, event: StrategyRegistered) -> None:
         self._profiles[event.strategy] = event.profile
+        if event.evidence is not None:
+            self._import(event.strategy, event.evidence)
+
+    def _import(self, strategy: str, evidence: Evidence) -> None:
+        """Take what an earlier run had shown, at the fees of this one."""
+        known = self._view.instruments
+        fees = {
+            name: Fees(
+                maker_bp=float(one.fee_rate(maker=True)) * 1e4,
+                taker_bp=float(one.fee_rate(maker=False)) * 1e4,
+            )
+            for name, one in known.items()
+        }
+        places = {name: (strategy, self._group(name)) for name in known}
+        for change in self._cells.take_past(places, evidence.outcomes, fees):
+            self._publish(change)
+
+    def _on_opened(self, event: PositionOpened) -> None:
+        if event.correlation_id in self._faulted:
+            del self._faulted[event.correlation_id]
+            self._failed[event.group or event.correlation_id] = None
 
     def _on_closed(self, event: PositionClosed) -> None:
         outcome = self._outcomes.collect(event)
-        if outcome is None or outcome.notional <= 0.0:
+        if outcome is None:
             return
-        net_bp = outcome.net / outcome.notional * 1e4
-        self._learn(outcome.strategy, outcome.instrument, outcome.regime, net_bp, is_real=True)
+        trade = event.group or event.signal_id
+        failed = trade in self._failed
+        if outcome.notional > 0.0:
+            net_bp = outcome.net / outcome.notional * 1e4
+            key = cell_key(outcome.strategy, self._group(outcome.instrument), outcome.regime)
+            self._learn(key, net_bp, Origin.REAL, failed=failed)
+        if failed:
+            del self._failed[trade]
 
     def _on_shadow(self, event: ShadowClosed) -> None:
-        if event.promotes:
-            regime = "" if event.regime is None else event.regime.value
-            self._learn(event.strategy, event.instrument, regime, event.net_bp, is_real=False)
+        key = cell_key(event.strategy, self._group(event.instrument), event.regime)
+        self._learn(key, event.net_bp, Origin.SHADOW, failed=not event.promotes)
 
-    def _learn(
-        self, strategy: str, instrument: str, regime: str, net_bp: float, *, is_real: bool
-    ) -> None:
-        group = self._group(instrument)
-        key = (strategy, group, regime or Regime.NORMAL.value)
-        narrow = self._track(key)
-        for wider in ((strategy, group, ""), (strategy, "", "")):
-            track = self._track(wider)
-            track.cell = track.cell.with_outcome(net_bp)
-        narrow.cell = narrow.cell.with_outcome(net_bp)
-        narrow.real += is_real
-        narrow.shadow += not is_real
-        pooled = self._pooled(key)
-        mode = next_mode(narrow.mode, pooled, narrow.cost_bp)
-        if mode is not narrow.mode:
-            self._publish(key, narrow, mode, pooled)
-            narrow.mode = mode
+    def _learn(self, key: CellKey, net_bp: float, origin: Origin, *, failed: bool) -> None:
+        if failed:
+            self._cells.note_failed(key[0], key[1], net_bp, origin)
+            return
+        change = self._cells.learn(key, net_bp, origin)
+        if change is not None:
+            self._publish(change)
 
-    def _publish(self, key: CellKey, track: Track, mode: GuardMode, pooled: Cell) -> None:
-        now = self._agenda.now
-        belief = belief_of(pooled, track.cost_bp)
+    def _publish(self, change: ModeChange) -> None:
+        now, belief = self._agenda.now, change.belief
         self._bus.publish(
             EdgeGuardChanged(
                 ts_event=now,
                 ts_init=now,
-                strategy=key[0],
-                cell="/".join(key),
-                mode=mode,
-                previous=track.mode,
-                outcomes=pooled.outcomes,
+                strategy=change.key[0],
+                cell=cell_name(change.key),
+                mode=change.mode,
+                previous=change.previous,
+                outcomes=belief.outcomes,
                 posterior_mean_bp=significant(belief.mean_bp),
                 posterior_error_bp=significant(belief.error_bp),
-                last_mean_bp=significant(pooled.last_mean),
-                cost_bp=significant(track.cost_bp),
+                last_mean_bp=significant(change.last_mean_bp),
+                cost_bp=significant(change.cost_bp),
             )
         )
 
     def snapshot(self) -> bytes:
         """Return cells, modes and counts."""
         state = _State(
-            [(*key, track) for key, track in self._tracks.items()],
+            [(*key, track) for key, track in self._cells.tracks.items()],
             self._outcomes.snapshot(),
             self._is_live,
             self._objections,
             self._profiles,
+            list(self._faulted),
+            list(self._failed),
         )
         return pack(self.name, 1, state)
 
     def restore(self, state: bytes) -> None:
         """Take over what a snapshot had learned."""
         found = unpack(state, self.name, 1, _State)
-        self._tracks = {(one[0], one[1], one[2]): one[3] for one in found.tracks}
+        self._cells.tracks = tracks_of(state)
         self._outcomes.restore(found.outcomes)
         self._is_live = found.is_live
         self.enforces = self._settings.enforces_edge(live=found.is_live)
         self._objections = found.objections
         self._profiles = found.profiles
+        self._faulted = dict.fromkeys(found.faulted)
+        self._failed = dict.fromkeys(found.failed)
+
+
+def tracks_of(state: bytes) -> dict[CellKey, Track]:
+    """Return the cells in a snapshot of the guard, for those who only want to read them."""
+    found = unpack(state, _NAME, 1, _State)
+    return {(one[0], one[1], one[2]): one[3] for one in found.tracks}

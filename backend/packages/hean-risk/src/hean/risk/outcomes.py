@@ -10,7 +10,10 @@ from hean.core.snapshot import pack, unpack
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """What a trade made: net and R in USDT, the value entered, and its last instrument."""
+    """What a trade made: net and R in USDT, and the value entered.
+
+    Of a group instrument, regime and signal are those of the leg that opened first.
+    """
 
     strategy: str
     instrument: str
@@ -22,6 +25,9 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Group(msgspec.Struct):
+    instrument: str = ""
+    regime: str = ""
+    signal_id: str = ""
     open: list[str] = []
     net: float = 0.0
     risk: float = 0.0
@@ -48,27 +54,38 @@ class OutcomeCollector:
         """Return the outcome that this close completes, or None while other legs are open."""
         net, risk = float(event.net), float(event.risk)
         notional = abs(float(event.quantity) * float(event.entry_price))
+        regime = "" if event.regime is None else event.regime.value
         name = self._members.pop((event.strategy, event.instrument), "")
         group = self._groups.get(name)
-        if group is not None:
-            group.open.remove(event.instrument)
-            group.net += net
-            group.risk += risk
-            group.notional = max(group.notional, notional)
-            if group.open:
-                return None
-            net, risk, notional = group.net, group.risk, group.notional
-            del self._groups[name]
-        regime = "" if event.regime is None else event.regime.value
+        if group is None:
+            return Outcome(
+                event.strategy, event.instrument, net, risk, notional, regime, event.signal_id
+            )
+        group.open.remove(event.instrument)
+        group.net += net
+        group.risk += risk
+        group.notional = max(group.notional, notional)
+        if event.instrument == group.instrument and not group.signal_id:
+            group.regime, group.signal_id = regime, event.signal_id
+        if group.open:
+            return None
+        del self._groups[name]
         return Outcome(
-            event.strategy, event.instrument, net, risk, notional, regime, event.signal_id
+            event.strategy,
+            group.instrument,
+            group.net,
+            group.risk,
+            group.notional,
+            group.regime,
+            group.signal_id,
         )
 
     def _on_opened(self, event: PositionOpened) -> None:
         key = (event.strategy, event.instrument)
         if event.group and key not in self._members:
             self._members[key] = event.group
-            self._groups.setdefault(event.group, _Group()).open.append(event.instrument)
+            fresh = _Group(instrument=event.instrument)
+            self._groups.setdefault(event.group, fresh).open.append(event.instrument)
 
     def snapshot(self) -> bytes:
         """Return the groups under way."""

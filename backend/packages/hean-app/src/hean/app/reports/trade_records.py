@@ -29,7 +29,7 @@ from hean.core.events import (
     Signal,
     StrategyRegistered,
 )
-from hean.risk.edge_guard import MAJORS
+from hean.risk.edge_cells import MAJORS
 
 RECORDS: Final = tuple(
     one.__name__

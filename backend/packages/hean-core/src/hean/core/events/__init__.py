@@ -14,6 +14,12 @@ from hean.core.events.decision import (
     SignalRejected,
     SignalWithdrawn,
 )
+from hean.core.events.evidence import (
+    Evidence,
+    FeeShare,
+    PastOutcome,
+    PlanFault,
+)
 from hean.core.events.market import (
     NOT_READY,
     Bar,
@@ -136,6 +142,8 @@ __all__ = [
     "EdgeGuardChanged",
     "EquityUpdated",
     "Event",
+    "Evidence",
+    "FeeShare",
     "FeedGap",
     "FillKind",
     "Frame",
@@ -166,7 +174,9 @@ __all__ = [
     "OrderStyle",
     "OrderSubmitted",
     "OrderUnknown",
+    "PastOutcome",
     "Phase",
+    "PlanFault",
     "PositionChange",
     "PositionChanged",
     "PositionClosed",

@@ -9,6 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from hean.core.events.base import Event
+from hean.core.events.evidence import FeeShare
 from hean.core.events.market import Cycle, Phase, Regime, Side
 
 
@@ -96,7 +97,7 @@ class ShadowClosed(Event, frozen=True, kw_only=True):
     """The outcome of a refused signal followed in the shadow book; per unit of one lot's notional.
 
     `net_bp` is of entry notional; `refusal` is the code that refused it, `promotes` whether the
-    guard may count it.
+    guard may count it. `fees_bp` is the venue's fees on `shares`, and `slippage_bp` at stops.
     """
 
     key_field: ClassVar[str] = "strategy"
@@ -123,6 +124,8 @@ class ShadowClosed(Event, frozen=True, kw_only=True):
     signal_id: str
     refusal: str
     promotes: bool = True
+    slippage_bp: float = 0.0
+    shares: tuple[FeeShare, ...] = ()
 
 
 class EquityUpdated(Event, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from hean.core.events.base import Event
+from hean.core.events.evidence import Evidence, PlanFault
 from hean.core.events.market import Regime, Side
 
 
@@ -93,7 +94,10 @@ class StrategyProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class StrategyRegistered(Event, frozen=True, kw_only=True):
-    """A strategy is known; `cannot_run_because` is empty when it was started."""
+    """A strategy is known; `cannot_run_because` is empty when it was started.
+
+    `evidence` is what it earned in the earlier run that the operator named; None without one.
+    """
 
     key_field: ClassVar[str] = "strategy"
 
@@ -101,6 +105,7 @@ class StrategyRegistered(Event, frozen=True, kw_only=True):
     profile: StrategyProfile
     enabled: bool = True
     cannot_run_because: str = ""
+    evidence: Evidence | None = None
 
 
 class Signal(Event, frozen=True, kw_only=True):
@@ -137,4 +142,6 @@ class Signal(Event, frozen=True, kw_only=True):
     release_leg: int = -1
     group_stop_bp: float = 0.0
     """Loss of the whole group at its stop, in bp of the first leg's notional; 0 without one."""
+    plan_fault: PlanFault | None = None
+    """Why, by the strategy's own measurements, the plan does not pay; the guard judges by it."""
     reason: str = ""
