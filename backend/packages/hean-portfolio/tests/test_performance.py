@@ -103,6 +103,19 @@ def test_flat_bins_of_the_active_are_zeros_and_of_others_shadows() -> None:
     assert [(one.x, one.weight) for one in beta] == [(-1.5, 0.5), (0.0, 0.5)]
 
 
+def test_what_cannot_run_has_no_bins() -> None:
+    """A strategy the feed cannot carry is unknown, not flat: it has the group's belief, no bin."""
+    system, portfolio = with_strategies("alpha", "beta")
+    unfed = replace(registered(profile("gamma")), cannot_run_because="it needs trades")
+    system.take(unfed)
+    system.take(replace(registered(profile("delta")), enabled=False))
+    system.advance(17 * 3600)
+    series = portfolio.performance.series
+    assert [len(series[one].bins) for one in ("alpha", "beta", "gamma", "delta")] == [2, 2, 0, 0]
+    assert portfolio.performance.standings()["gamma"].belief.mean == 0.0
+    assert portfolio.kinship.measured()[1] == ()
+
+
 def test_a_group_is_one_outcome() -> None:
     """Two legs of a group count once, with their net over their common R."""
     system, portfolio = with_strategies("alpha")

@@ -67,9 +67,14 @@ class PhaseResult(msgspec.Struct, kw_only=True, gc=False):
 
 
 class Series(msgspec.Struct, kw_only=True):
-    """A strategy's bins and outcomes since its version and parameters were last changed."""
+    """A strategy's bins and outcomes since its version and parameters were last changed.
+
+    While `runs` is false (switched off, or the feed lacks its needs) nothing is known of a bin
+    without an outcome: it is not a bin of 0.
+    """
 
     fingerprint: str = ""
+    runs: bool = True
     bins: list[Bin] = []
     trades: int = 0
     outcomes: int = 0
@@ -184,6 +189,7 @@ class Performance:
         elif before.fingerprint != print_of:
             self._state.series[event.strategy] = Series(fingerprint=print_of)
             self._state.renewals += 1
+        self._state.series[event.strategy].runs = event.enabled and not event.cannot_run_because
         self._standings = None
 
     def _on_active(self, event: ActiveStrategiesChanged) -> None:
@@ -256,6 +262,8 @@ class Performance:
 
     def _close_bin(self, number: int) -> None:
         for name, series in self._state.series.items():
+            if not (series.runs or series.touched or series.shadowed):
+                continue
             is_active = name in self._state.active
             on_account = series.touched or (is_active and not series.shadowed)
             x = series.account_x if on_account else series.shadow_x
