@@ -42,10 +42,10 @@ def ask(system: RiskSystem) -> Signal:
 
 
 def test_components_have_names_of_their_own_and_one_order() -> None:
-    """Ten components, each once, by unique names: books first, the closer last."""
+    """Eleven components, each once, by unique names: books first, the closer last."""
     system = RiskSystem("alpha")
     names = [one.name for one in system.risk.components]
-    assert len(set(names)) == len(names) == 10
+    assert len(set(names)) == len(names) == 11
     assert (names[0], names[-3:]) == (
         "risk_exposure",
         ["risk_sentinel", "risk_gate", "risk_closer"],

@@ -8,6 +8,7 @@ from hean.risk.edge_guard import EdgeGuard
 from hean.risk.exposure import Exposure
 from hean.risk.gate import RiskGate
 from hean.risk.governor import Governor
+from hean.risk.hit_rates import HitRates
 from hean.risk.kill_switch import KillSwitch
 from hean.risk.loss_streak import LossStreaks
 from hean.risk.position_sizer import PositionSizer
@@ -26,6 +27,7 @@ __all__ = [
     "GateStatistics",
     "Governor",
     "GroupRules",
+    "HitRates",
     "KillSwitch",
     "LossStreaks",
     "Place",

@@ -16,6 +16,7 @@ from hean.risk.entry_layers import EntryLayers
 from hean.risk.exposure import Exposure
 from hean.risk.gate import RiskGate
 from hean.risk.governor import Governor
+from hean.risk.hit_rates import HitRates
 from hean.risk.kill_switch import KillSwitch
 from hean.risk.loss_streak import LossStreaks
 from hean.risk.position_sizer import PositionSizer
@@ -37,6 +38,7 @@ class Risk:
     anomaly: AnomalyGuard
     tail: TailHistory
     loss_streaks: LossStreaks
+    hit_rates: HitRates
     edge_guard: EdgeGuard
     sentinel: RiskSentinel
     gate: RiskGate
@@ -52,6 +54,7 @@ class Risk:
             self.anomaly,
             self.tail,
             self.loss_streaks,
+            self.hit_rates,
             self.edge_guard,
             self.sentinel,
             self.gate,
@@ -83,6 +86,7 @@ def build_risk(  # size-ok: one constructor call a component
     anomaly = AnomalyGuard(section=section, agenda=agenda, view=view)
     tail = TailHistory(view=view)
     streaks = LossStreaks(section=section, agenda=agenda)
+    rates = HitRates(agenda=agenda)
     guard = EdgeGuard(settings=settings, bus=bus, agenda=agenda, view=view)
     sentinel = RiskSentinel(
         settings=settings,
@@ -104,6 +108,7 @@ def build_risk(  # size-ok: one constructor call a component
         exposure=exposure,
         sentinel=sentinel,
         edge_guard=guard,
+        hit_rates=rates,
         preparation=Preparation(settings=settings, section=section, view=view, exposure=exposure),
         sizer=sizer or PositionSizer(settings=settings, section=section),
     )
@@ -118,5 +123,15 @@ def build_risk(  # size-ok: one constructor call a component
         gate=gate,
     )
     return Risk(
-        exposure, governor, kill_switch, anomaly, tail, streaks, guard, sentinel, gate, closer
+        exposure=exposure,
+        governor=governor,
+        kill_switch=kill_switch,
+        anomaly=anomaly,
+        tail=tail,
+        loss_streaks=streaks,
+        hit_rates=rates,
+        edge_guard=guard,
+        sentinel=sentinel,
+        gate=gate,
+        closer=closer,
     )

@@ -16,6 +16,7 @@ from hean.core.timers import Agenda
 from hean.risk.decisions import ACTIVE, EDGE, ENVELOPE, LIMITS, SIGNAL, SIZER, SLOT
 from hean.risk.edge_guard import EdgeGuard, Verdict
 from hean.risk.exposure import Exposure, Key
+from hean.risk.hit_rates import UNKNOWN, HitRates
 from hean.risk.limits import (
     LastEntry,
     check_borrow,
@@ -60,6 +61,7 @@ class EntryLayers:
         exposure: Exposure,
         sentinel: RiskSentinel,
         edge_guard: EdgeGuard,
+        hit_rates: HitRates,
         preparation: Preparation,
         sizer: Sizer,
     ) -> None:
@@ -68,6 +70,8 @@ class EntryLayers:
         self._exposure = exposure
         self._sentinel = sentinel
         self._guard = edge_guard
+        self._hit_rates = hit_rates
+        self._uses_kelly = sentinel.section.kelly_enabled
         self._preparation = preparation
         self._sizer = sizer
         self.last_entries: dict[str, LastEntry] = {}
@@ -79,7 +83,7 @@ class EntryLayers:
     def size(self, wish: Wish) -> tuple[Sizing, Refused | None]:
         """Size one order and run the limits layer on it."""
         room = self._sentinel.rooms.room(wish.signal.strategy, smallest_only=self.is_small(wish))
-        sizing = self._sizer.size(wish.entry, room, wish.place, self.factors(wish))
+        sizing = self._sizer.size(wish.entry, room, wish.place, self.factors((wish,)))
         return sizing, size_refusal(sizing) or self.check(wish, sizing, 1, 0)
 
     def examine(self, signal: Signal) -> Wish | Refused:
@@ -109,9 +113,18 @@ class EntryLayers:
         probing = self._guard.enforces and wish.verdict.mode is GuardMode.PROBE
         return probing or self._sentinel.streaks.is_cautious(wish.signal.strategy)
 
-    def factors(self, wish: Wish) -> Factors:
-        regime = self._preparation.regime_factor(wish.signal.instrument)
-        return Factors(regime=regime, confidence=wish.verdict.confidence)
+    def factors(self, wishes: Sequence[Wish]) -> Factors:
+        """Return what shrinks the R of wishes of one strategy: the least of each factor."""
+        rate = UNKNOWN
+        if self._uses_kelly:
+            rate = self._hit_rates.of(wishes[0].signal.strategy)
+        return Factors(
+            regime=min([self._preparation.regime_factor(one.signal.instrument) for one in wishes]),
+            confidence=min([one.verdict.confidence for one in wishes]),
+            probability=rate.probability,
+            payoff=rate.payoff,
+            error=rate.error,
+        )
 
     def check(self, wish: Wish, sizing: Sizing, new: int, replaced: int) -> Refused | None:
         """Run the limits layer."""
@@ -130,12 +143,14 @@ class EntryLayers:
             breach = check_reward(section, wish.entry, signal.targets)
         return None if breach is None else Refused(LIMITS, breach[0], breach[1], breach[2])
 
-    def reserve(self, signals: Sequence[Signal]) -> Refused | None:
-        """Take the slots of all signals or none."""
+    def reserve(self, signals: Sequence[Signal], *, sends: bool = True) -> Refused | None:
+        """Take the slots of all signals or none; where nothing is sent they are given back."""
         wanted = [SlotRequest(one.strategy, one.instrument) for one in signals]
         answer = self._tracker.reserve(wanted)
         if isinstance(answer, Refusal):
             return Refused(SLOT, answer.code, float(answer.number), float(answer.limit))
+        if not sends:
+            self._tracker.release(answer)
         return None
 
     def examine_group(
@@ -164,12 +179,7 @@ class EntryLayers:
         rules = GroupRules(stop=decimal_of(stop) / 10_000, is_quotes=is_quotes)
         entries = [one.entry for one in wishes]
         places = [one.place for one in wishes]
-        factors = [self.factors(one) for one in wishes]
-        least = Factors(
-            regime=min(one.regime for one in factors),
-            confidence=min(one.confidence for one in factors),
-        )
-        sizings = self._sizer.size_group(entries, room, places, least, rules)
+        sizings = self._sizer.size_group(entries, room, places, self.factors(wishes), rules)
         refused = size_refusal(sizings[0])
         if refused is not None:
             return sizings, refused, 0
