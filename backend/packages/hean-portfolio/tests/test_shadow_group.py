@@ -45,6 +45,8 @@ def test_a_leg_that_never_fills_unwinds_the_group() -> None:
     assert whole is not None
     assert whole.gross_bp == pytest.approx(-10.0)
     assert whole.fees_bp == pytest.approx(5.5 + 7.5)
+    (share,) = whole.shares
+    assert (share.maker, share.taker, whole.slippage_bp) == (0.0, 2.0, 2.0)
 
 
 def test_nothing_filled_is_no_outcome() -> None:

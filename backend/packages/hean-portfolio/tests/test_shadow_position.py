@@ -5,8 +5,8 @@ import math
 import pytest
 
 from hean.core.events import OrderStyle, Side
-from hean.core.testing import START, btc_perpetual, signal
-from hean.portfolio.shadow_position import LATENCY_NS, Followed, Prices, follow
+from hean.core.testing import BTC, START, btc_perpetual, signal
+from hean.portfolio.shadow_position import LATENCY_NS, STOP_SLIPPAGE_BP, Followed, Prices, follow
 
 
 def followed(side: Side, style: OrderStyle = OrderStyle.LIMIT_IOC) -> Followed:
@@ -45,3 +45,16 @@ def test_a_quote_made_from_a_bar_crosses_nothing() -> None:
     assert not one.try_fill(quoted, START + LATENCY_NS)
     one.open_at(60_000.0, START)
     assert one.stopped_at(quoted) == 59_000.0
+
+
+def test_the_shares_of_fees_add_up_to_the_fees() -> None:
+    """Shares at their rates and the slippage are the fees: half at a target, half at the stop."""
+    one = followed(Side.BUY, OrderStyle.POST_ONLY)
+    one.targets = (60_300.0, 60_600.0)
+    one.open_at(60_000.0, START)
+    one.take_targets(at(60_310.0))
+    one.leave(59_400.0, one.left, slips=True)
+    (share,) = one.shares
+    assert (share.instrument, share.maker, share.taker) == (BTC, 1.5, 0.5)
+    assert one.slippage_bp == 0.5 * STOP_SLIPPAGE_BP
+    assert one.fees_bp == pytest.approx(1.5 * 2.0 + 0.5 * 5.5 + one.slippage_bp)

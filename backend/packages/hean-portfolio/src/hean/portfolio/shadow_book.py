@@ -7,6 +7,7 @@ there, and one comparison with a price band while nothing can happen.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
@@ -14,6 +15,7 @@ from hean.core.bus import Bus, Stage
 from hean.core.events import (
     Bar,
     BarSource,
+    FeeShare,
     FundingRate,
     Heartbeat,
     Intent,
@@ -24,6 +26,7 @@ from hean.core.events import (
     Signal,
     SignalRejected,
     StrategyRegistered,
+    TimerFired,
     Trade,
 )
 from hean.core.instruments import significant
@@ -91,6 +94,7 @@ class ShadowBook:
         bus.subscribe(Bar, self._on_bar, stage=stage, owner=owner)
         bus.subscribe(FundingRate, self._on_funding, stage=stage, owner=owner)
         bus.subscribe(Heartbeat, self._on_beat, stage=stage, owner=owner)
+        bus.subscribe(TimerFired, self._on_timer, stage=stage, owner=owner, key=owner)
 
     @property
     def following(self) -> int:
@@ -126,6 +130,7 @@ class ShadowBook:
                 if one is not None:
                     self._state.followed[key] = one
                     self._renew_band(one.instrument)
+                    self._await_arrival(key, (one,))
 
     def _followed(self, signal: Signal, event: SignalRejected) -> Followed | None:
         rules = self._view.instruments.get(signal.instrument)
@@ -162,6 +167,25 @@ class ShadowBook:
             return
         stop_bp = legs[0].group_stop_bp
         self._state.groups[signal.strategy] = ShadowGroup(legs=found, stop_bp=stop_bp)
+        self._await_arrival(signal.strategy, found)
+
+    def _await_arrival(self, key: str, orders: Sequence[Followed]) -> None:
+        """On bars wake when a taking order arrives: the quote then in force is what it meets."""
+        for one in orders:
+            quote = self._view.quotes.get(one.instrument)
+            if quote is not None and quote.synthetic and not one.is_maker:
+                self._agenda.arm(self.name, key, one.active_at)
+                return
+
+    def _on_timer(self, event: TimerFired) -> None:
+        one = self._state.followed.get(event.key)
+        group = self._state.groups.get(event.key)
+        if group is not None:
+            self._step_group(event.key, group, event.ts_init)
+        elif one is not None:
+            quote = self._view.quotes[one.instrument]
+            at_quote = Prices(quote.bid, quote.ask, math.inf, -math.inf, quote.bid)
+            self._look(one.instrument, at_quote, event.ts_init)
 
     def _on_quote(self, event: Quote) -> None:
         band = self._bands.get(event.instrument)
@@ -213,17 +237,19 @@ class ShadowBook:
         stop = one.stopped_at(prices) if not just_filled or prices.open_time else None
         if stop is not None:
             one.watch(stop)
-            self._close(key, one, stop, "stop", one.exit_cost_bp)
+            self._close(key, one, stop, "stop", slips=True)
         elif not just_filled:
             one.take_targets(prices)
             if one.left <= 0.0:
                 self._finish(key, one, "target")
             elif now >= one.opened_at + one.time_stop_ns > one.opened_at:
                 price = prices.bid if one.sign > 0 else prices.ask
-                self._close(key, one, price, "time", one.taker_bp)
+                self._close(key, one, price, "time")
 
-    def _close(self, key: str, one: Followed, price: float, reason: str, fee_bp: float) -> None:
-        one.leave(price, one.left, fee_bp)
+    def _close(
+        self, key: str, one: Followed, price: float, reason: str, *, slips: bool = False
+    ) -> None:
+        one.leave(price, one.left, slips=slips)
         self._finish(key, one, reason)
 
     def _finish(self, key: str, one: Followed, reason: str) -> None:
@@ -261,6 +287,15 @@ class ShadowBook:
                 signal_id=one.signal_id,
                 refusal=one.refusal,
                 promotes=one.promotes,
+                slippage_bp=significant(one.slippage_bp),
+                shares=tuple(
+                    FeeShare(
+                        instrument=share.instrument,
+                        maker=significant(share.maker),
+                        taker=significant(share.taker),
+                    )
+                    for share in one.shares
+                ),
             )
         )
 
@@ -322,7 +357,7 @@ class ShadowBook:
         elif one.time_stop_ns and now >= one.opened_at + one.time_stop_ns:
             price = self._view.touch(one.instrument, one.side.opposite)
             if price is not None:
-                self._close(key, one, price, "time", one.taker_bp)
+                self._close(key, one, price, "time")
                 self._renew_band(one.instrument)
 
     def _step_group(self, strategy: str, group: ShadowGroup, now: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hean.core.events import FeeShare
 from hean.core.market_view import MarketView
 from hean.portfolio.shadow_position import Followed, Prices
 
@@ -78,7 +79,7 @@ class ShadowGroup(msgspec.Struct, kw_only=True):
             prices = _prices(view, leg.instrument)
             if leg.opened_at and prices is not None:
                 price = prices.bid if leg.sign > 0 else prices.ask
-                leg.leave(price, leg.left, leg.exit_cost_bp)
+                leg.leave(price, leg.left, slips=True)
 
     def outcome(self) -> Followed | None:
         """Return the first filled leg carrying the whole group's result; None if none filled."""
@@ -86,13 +87,22 @@ class ShadowGroup(msgspec.Struct, kw_only=True):
         if not filled:
             return None
         whole = filled[0]
-        gross, fees, funding = 0.0, 0.0, 0.0
+        gross, fees, slippage, funding = 0.0, 0.0, 0.0, 0.0
+        shares: list[FeeShare] = []
         for leg in filled:
             ratio = self._ratio(leg)
             gross += ratio * leg.gross_bp
             fees += ratio * leg.fees_bp
+            slippage += ratio * leg.slippage_bp
+            shares += [
+                FeeShare(
+                    instrument=one.instrument, maker=ratio * one.maker, taker=ratio * one.taker
+                )
+                for one in leg.shares
+            ]
             funding += ratio * leg.funding_bp
         whole.gross_bp, whole.fees_bp, whole.funding_bp = gross, fees, funding
+        whole.slippage_bp, whole.shares = slippage, tuple(shares)
         whole.mae_bp, whole.mfe_bp = self.mae_bp, self.mfe_bp
         return whole
 

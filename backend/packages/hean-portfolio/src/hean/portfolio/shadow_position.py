@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hean.core.events import Cycle, OrderStyle, Phase, Regime, Side, Signal
+from hean.core.events import Cycle, FeeShare, OrderStyle, Phase, Regime, Side, Signal
 from hean.core.instruments import Instrument
 
 LATENCY_NS = 150_000_000
@@ -61,6 +61,8 @@ class Followed(msgspec.Struct, kw_only=True, gc=False):
     hit: int = 0
     gross_bp: float = 0.0
     fees_bp: float = 0.0
+    slippage_bp: float = 0.0
+    shares: tuple[FeeShare, ...] = ()
     funding_bp: float = 0.0
     exit_value: float = 0.0
     mae_bp: float = 0.0
@@ -127,6 +129,7 @@ class Followed(msgspec.Struct, kw_only=True, gc=False):
         """Begin the position."""
         self.opened_at, self.entry = now, price
         self.fees_bp = self.maker_bp if self.is_maker else self.taker_bp
+        self._deal(1.0, maker=self.is_maker)
 
     def stopped_at(self, prices: Prices) -> float | None:
         """Return the price at which the stop is filled, or None while it holds."""
@@ -150,14 +153,27 @@ class Followed(msgspec.Struct, kw_only=True, gc=False):
                 return
             self.hit += 1
             last = self.hit == len(self.targets)
-            self.leave(level, self.left if last else 1.0 / len(self.targets), self.maker_bp)
+            self.leave(level, self.left if last else 1.0 / len(self.targets), maker=True)
 
-    def leave(self, price: float, part: float, fee_bp: float) -> None:
-        """Close a part of the position at a price."""
+    def leave(self, price: float, part: float, *, maker: bool = False, slips: bool = False) -> None:
+        """Close a part of the position at a price; a taker at a stop slips."""
         self.gross_bp += part * self.sign * (price - self.entry) / self.entry * _BP
+        fee_bp = self.exit_cost_bp if slips else self.maker_bp if maker else self.taker_bp
         self.fees_bp += part * fee_bp
+        self.slippage_bp += part * STOP_SLIPPAGE_BP if slips else 0.0
+        self._deal(part, maker=maker)
         self.exit_value += part * price
         self.left = max(0.0, self.left - part)
+
+    def _deal(self, part: float, *, maker: bool) -> None:
+        """Note what a part of the entry's notional was dealt as."""
+        before = self.shares[0] if self.shares else FeeShare(instrument=self.instrument)
+        dealt = FeeShare(
+            instrument=self.instrument,
+            maker=before.maker + (part if maker else 0.0),
+            taker=before.taker + (0.0 if maker else part),
+        )
+        self.shares = (dealt,)
 
 
 def follow(
