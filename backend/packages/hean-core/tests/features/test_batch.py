@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hean.core.events import Quote, Side, Trade
 from hean.core.events.market import FrameFeatures
-from hean.core.features import FeatureSet, FrameBuilder, FrameRow
+from hean.core.features import FeatureSet, FrameBuilder, FrameRow, MicroPriceTable
 from hean.core.features.bars import MinuteBars
 from hean.core.features.batch import features_batch
 from hean.core.features.columns import Integers
@@ -22,6 +22,10 @@ from hean.core.features.frame_batch import (
 ROWS = 60_000
 FIRST = 1_750_032_000 - 137
 SECOND = 1_000_000_000
+TABLE = MicroPriceTable(
+    version="made",
+    corrections=tuple((at / 7.0 - 0.6, at / 9.0 - 0.5, at / 3.0 - 1.5) for at in range(10)),
+)
 WITHOUT_COLUMN = {"funding_now_cast", "basis_bp", "basis_mean_bp", "basis_sd_bp"}
 
 
@@ -68,6 +72,7 @@ def rows() -> list[FrameRow]:
                 1,
                 0,
                 True,
+                table[6][at],
             )
         )
         before = mid
@@ -84,6 +89,7 @@ def columns_of(found: list[FrameRow]) -> dict[str, Integers]:
 def live_features() -> list[FrameFeatures]:
     """Return what the live set answers second by second."""
     features, bars = FeatureSet.of(0.1), MinuteBars()
+    features.table = TABLE
     answers: list[FrameFeatures] = []
     for row in rows():
         bar = bars.update(row)
@@ -97,7 +103,7 @@ def live_features() -> list[FrameFeatures]:
 def test_every_feature_equals_its_batch_form() -> None:
     """Over 60,000 seconds each column of features has every bit of the live values."""
     live = live_features()
-    batch = features_batch(columns_of(rows()), 0.1)
+    batch = features_batch(columns_of(rows()), 0.1, TABLE)
     for name in FrameFeatures.__struct_fields__:
         if name in WITHOUT_COLUMN:
             continue

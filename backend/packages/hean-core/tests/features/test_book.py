@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from hean.core.features import NO_CORRECTION, micro_price, weighted_mid
-from hean.core.features.book import Spread, micro_state
-from hean.core.features.micro_price_fit import fit_micro_price
+from hean.core.features import MicroPriceTable, micro_lean_bp, micro_price, weighted_mid
+from hean.core.features.book import IMBALANCE_BUCKETS, Spread, add_level_flow, micro_state
+
+LEVELS = ((100.0, 5.0), (99.0, 7.0), (98.0, 9.0))
+TABLE = MicroPriceTable(
+    version="made", corrections=tuple((at - 4.5, 0.0, 0.5) for at in range(IMBALANCE_BUCKETS))
+)
 
 
 def test_the_weighted_mid_leans_towards_the_thin_side() -> None:
@@ -30,26 +33,38 @@ def test_a_touch_has_its_place_in_the_table(
     assert micro_state(*touch) == state
 
 
-def test_without_a_table_the_micro_price_is_the_mid() -> None:
-    """The table of version "none" corrects nothing."""
-    assert micro_price(100, 101, 9, 1, NO_CORRECTION) == 100.5
+def test_the_micro_price_is_the_mid_and_its_correction() -> None:
+    """A touch of nine to one on a spread of one tick takes the last row, in ticks and in bp."""
+    assert micro_price(1000, 1001, 95, 5, TABLE) == 1000.5 + 4.5
+    assert micro_price(1000, 1004, 95, 5, TABLE) == 1002.0 + 0.5
+    assert micro_lean_bp(1000, 1001, 95, 5, TABLE) == pytest.approx(1e4 * 4.5 / 1000.5)
+    assert micro_lean_bp(1000, 1002, 95, 5, TABLE) == 0.0
 
 
-def test_a_fitted_table_leans_towards_the_thin_side_and_is_antisymmetric() -> None:
-    """On touches whose next move follows the imbalance the correction has its sign."""
-    generator = np.random.default_rng(1)
-    rows = 40_000
-    share = generator.random(rows)
-    moves = np.where(
-        generator.random(rows) < 0.3, np.where(generator.random(rows) < share, 1, -1), 0
-    )
-    bid = 1000 + np.concatenate(([0], np.cumsum(moves)[:-1]))
-    lots = np.rint(share * 1000).astype(np.int64)
-    table = fit_micro_price("test", bid, bid + 1, lots, 1000 - lots)
-    column = [row[0] for row in table.corrections]
-    assert column[9] == pytest.approx(0.3 * 0.9, abs=0.03)
-    assert column[9] == pytest.approx(-column[0], abs=0.05)
-    assert micro_price(1000, 1001, 950, 50, table) > 1000.7
+def test_each_level_has_its_own_flow() -> None:
+    """More bid, a vanished bid, less ask and a better ask count at their level, in base coin."""
+
+    def of(
+        bids: tuple[tuple[float, float], ...], asks: tuple[tuple[float, float], ...]
+    ) -> list[float]:
+        flows = [0.0] * 5
+        add_level_flow(flows, LEVELS, LEVELS, bids, asks)
+        return flows
+
+    assert of(LEVELS, LEVELS) == [0.0] * 5
+    assert of(((100.0, 6.0), *LEVELS[1:]), LEVELS) == [1.0, 0.0, 0.0, 0.0, 0.0]
+    assert of((LEVELS[0], (98.5, 1.0), LEVELS[2]), LEVELS) == [0.0, -7.0, 0.0, 0.0, 0.0]
+    assert of(LEVELS, (*LEVELS[:2], (98.0, 8.0))) == [0.0, 0.0, 1.0, 0.0, 0.0]
+    assert of(LEVELS, ((99.5, 2.0), *LEVELS[1:])) == [-2.0, 0.0, 0.0, 0.0, 0.0]
+
+
+def test_levels_beyond_the_fifth_do_not_count() -> None:
+    """A book of seven levels moves five flows, and one of three moves three."""
+    old = tuple((100.0 - at, 1.0) for at in range(7))
+    new = tuple((100.0 - at, 2.0) for at in range(7))
+    flows = [0.0] * 5
+    add_level_flow(flows, old, (), new, ())
+    assert flows == [1.0] * 5
 
 
 def test_a_widened_spread_scores_high() -> None:

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from hean.core.events import BookUpdate, Side
 from hean.core.features import FrameBuilder
-from hean.core.features.book import level_imbalance
 from hean.core.testing import BTC, START, book, quote, trade
-
-LEVELS = ((100.0, 5.0), (99.0, 7.0), (98.0, 9.0))
 
 
 def builder() -> FrameBuilder:
@@ -116,15 +115,28 @@ def test_a_one_sided_book_is_counted_and_left_alone() -> None:
     assert (row.books, row.book_ready, row.mid, row.depth_lots) == (1, False, 2001, -1)
 
 
-def test_level_imbalance_weighs_each_level() -> None:
-    """A level's change counts by its weight: more bid, a vanished bid, less ask, a better ask."""
-    weights = (200, 300, 500)
+def test_level_imbalance_weighs_each_level_with_this_start_s_weights() -> None:
+    """A second's level flows enter the row by their weights, in thousandths of lots, and once."""
+    made = builder()
+    made.level_weights = (400, 300, 200, 100, 0)
+    made.add_book(book(100.0, 100.1, size=1.0, levels=5))
+    assert made.close().ofi_levels == 0
+    made.add_book(book(100.0, 100.1, size=3.0, levels=5))
+    first = book(100.0, 100.1, size=3.0, levels=5)
+    made.add_book(replace(first, bids=((100.0, 3.5), *first.bids[1:])))
+    row = made.close()
+    assert row.ofi_levels == 400 * 500
+    assert made.close().ofi_levels == 0
+    assert made.moments.count == 2
+    assert made.moments.sums == [500, 0, 0, 0, 0]
 
-    def of(bids: tuple[tuple[float, float], ...], asks: tuple[tuple[float, float], ...]) -> int:
-        return level_imbalance(LEVELS, LEVELS, bids, asks, weights, 10.0)
 
-    assert of(LEVELS, LEVELS) == 0
-    assert of(((100.0, 6.0), *LEVELS[1:]), LEVELS) == 200 * 10
-    assert of((LEVELS[0], (98.5, 1.0), LEVELS[2]), LEVELS) == -300 * 70
-    assert of(LEVELS, (*LEVELS[:2], (98.0, 8.0))) == 500 * 10
-    assert of(LEVELS, ((99.5, 2.0), *LEVELS[1:])) == -200 * 20
+def test_touches_are_counted_until_events_are_lost() -> None:
+    """A touch after a gap, or from another source, follows none."""
+    made = builder()
+    made.add_quote(quote(100.0, 100.1, size=2.0))
+    made.add_quote(quote(100.1, 100.2, size=2.0))
+    assert (sum(made.chain.leave), sum(made.chain.gain)) == (1, 2)
+    made.forget_book()
+    made.add_quote(quote(100.4, 100.5, size=2.0))
+    assert (sum(made.chain.leave), sum(made.chain.gain)) == (1, 2)

@@ -226,6 +226,8 @@ class FrameFeatures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """EW of the spread, half-life 60 s."""
     spread_percentile: float = NOT_READY
     """Hour-of-week percentile of the spread, 0..1."""
+    micro_bp: float = NOT_READY
+    """How far the micro-price lies above the mid; unknown without a fitted table."""
     ofi_1: float = NOT_READY
     ofi_5: float = NOT_READY
     ofi_10: float = NOT_READY

@@ -14,8 +14,8 @@ from hean.core.features.bars import (
     WholeBar,
 )
 from hean.core.features.book import (
-    NO_CORRECTION,
     MicroPriceTable,
+    micro_lean_bp,
     micro_price,
     weighted_mid,
 )
@@ -37,9 +37,18 @@ from hean.core.features.pairs import PairFit, PairWindow, log_steps
 from hean.core.features.phase import CycleMachine, PhaseMachine
 from hean.core.features.pipeline import FeaturePipeline
 from hean.core.features.regime import RegimeInputs, RegimeMachine
+from hean.core.features.tables import (
+    NO_TABLES,
+    FeatureTables,
+    InstrumentTables,
+    LoadedTables,
+    decode_tables,
+    encode_tables,
+)
+from hean.core.features.touches import LevelMoments, TouchChain, TouchCounts
 
 __all__ = [
-    "NO_CORRECTION",
+    "NO_TABLES",
     "AverageTrueRange",
     "Basis",
     "CycleMachine",
@@ -47,11 +56,15 @@ __all__ = [
     "Ewma",
     "FeaturePipeline",
     "FeatureSet",
+    "FeatureTables",
     "FrameBuilder",
     "FrameRow",
     "FundingNowCast",
     "HourOfWeekHistogram",
     "HourlyHistogram",
+    "InstrumentTables",
+    "LevelMoments",
+    "LoadedTables",
     "MicroPriceTable",
     "MinuteBars",
     "PairFit",
@@ -63,12 +76,17 @@ __all__ = [
     "RollingMaximum",
     "RollingSum",
     "Slope",
+    "TouchChain",
+    "TouchCounts",
     "TradeBars",
     "WeightedMean",
     "WholeBar",
     "decay",
+    "decode_tables",
+    "encode_tables",
     "impact_price",
     "log_steps",
+    "micro_lean_bp",
     "micro_price",
     "premium",
     "quantised_log",

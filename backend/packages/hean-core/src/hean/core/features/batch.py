@@ -9,11 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from hean.core.features.batch_series import (
+    micro_price_batch,
     reversion_batch,
     spread_batch,
     trend_batch,
     volatility_batch,
 )
+from hean.core.features.book import MicroPriceTable
 from hean.core.features.columns import (
     Floats,
     Integers,
@@ -41,15 +43,19 @@ from hean.core.features.flow import (
 from hean.core.features.frame_batch import average_true_range_batch, minute_bars_batch
 
 
-def features_batch(columns: dict[str, Integers], tick: float) -> dict[str, Floats]:
+def features_batch(
+    columns: dict[str, Integers], tick: float, table: MicroPriceTable | None = None
+) -> dict[str, Floats]:
     """Return the columns of `FrameFeatures` for consecutive rows, by name.
 
     `columns` are those of `FrameRow`; the rows are whole seconds without a gap, each with a book.
+    `table` is the micro-price table, None where none is fitted.
     """
     second, change = columns["second"], columns["return_e9"]
     result = volatility_batch(second, change)
     result |= trend_batch(change, result["sigma_slow"])
     result |= spread_batch(second, columns["bid"], columns["ask"])
+    result["micro_bp"] = _micro_price(columns, table)
     result |= _flow(columns, tick)
     result |= _slopes(result["ofi_5"], change)
     result |= _toxicity(columns)
@@ -57,6 +63,13 @@ def features_batch(columns: dict[str, Integers], tick: float) -> dict[str, Float
     result["entropy"] = _disorder(columns)
     result["atr_60"] = _true_range(columns) * tick * 0.5
     return result
+
+
+def _micro_price(columns: dict[str, Integers], table: MicroPriceTable | None) -> Floats:
+    bid, ask, bid_lots = columns["bid"], columns["ask"], columns["bid_lots"]
+    if table is None:
+        return np.full(len(bid), NAN)
+    return micro_price_batch(bid, ask, bid_lots, columns["top_lots"] - bid_lots, table)
 
 
 def _share(numerator: Integers, denominator: Integers) -> Floats:

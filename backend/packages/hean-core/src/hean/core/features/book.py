@@ -22,6 +22,9 @@ from hean.core.features.exact import (
 Levels = tuple[tuple[float, float], ...]
 
 LEVELS: Final = 5
+_PLACES: Final = tuple(range(LEVELS))
+LEVEL_WEIGHTS: Final = (200, 200, 200, 200, 200)
+"""Weights of the levels in the multi-level imbalance, in thousandths, where none are fitted."""
 IMBALANCE_BUCKETS: Final = 10
 SPREAD_EDGES: Final = log_edges(0.005, 500.0)
 LEARNT_HOURS: Final = 14 * 24
@@ -40,16 +43,11 @@ def weighted_mid(bid: float, ask: float, bid_size: float, ask_size: float) -> fl
 class MicroPriceTable(msgspec.Struct, frozen=True, kw_only=True):
     """Corrections of the mid in ticks by imbalance bucket (10) and spread bucket (1, 2, 3+ ticks).
 
-    Fitted offline (`fit_micro_price`), frozen and versioned; version "none" corrects nothing.
+    Fitted offline (`fit_micro_price`), frozen and versioned.
     """
 
     version: str
     corrections: tuple[tuple[float, float, float], ...]
-
-
-NO_CORRECTION: Final = MicroPriceTable(
-    version="none", corrections=((0.0, 0.0, 0.0),) * IMBALANCE_BUCKETS
-)
 
 
 def micro_state(bid: int, ask: int, bid_lots: int, ask_lots: int) -> tuple[int, int]:
@@ -65,6 +63,14 @@ def micro_price(bid: int, ask: int, bid_lots: int, ask_lots: int, table: MicroPr
     return (bid + ask) / 2.0 + table.corrections[row][column]
 
 
+def micro_lean_bp(
+    bid: int, ask: int, bid_lots: int, ask_lots: int, table: MicroPriceTable
+) -> float:
+    """Return how far the micro-price lies above the mid, in bp of the mid."""
+    row, column = micro_state(bid, ask, bid_lots, ask_lots)
+    return 2e4 * table.corrections[row][column] / (bid + ask)
+
+
 def depth_within(bids: Levels, asks: Levels, per_lot: float) -> int:
     """Return the lots of the top five levels of both sides."""
     lots = 0
@@ -75,49 +81,30 @@ def depth_within(bids: Levels, asks: Levels, per_lot: float) -> int:
     return lots
 
 
-def level_imbalance(
-    old_bids: Levels,
-    old_asks: Levels,
-    bids: Levels,
-    asks: Levels,
-    weights: tuple[int, ...],
-    per_lot: float,
-) -> int:
-    """Return the weighted order-flow imbalance over five levels, in weight x lots.
-
-    The sizes of one update are added as floats and become lots once: sizes on the lot grid give the
-    exact integer.
-    """
-    flow = 0.0
+def add_level_flow(
+    flows: list[float], old_bids: Levels, old_asks: Levels, bids: Levels, asks: Levels
+) -> None:
+    """Add what two consecutive book images say of each level's order flow, in base coin."""
     if bids != old_bids:
-        flow = _bid_flow(bids, old_bids, weights)
+        for level, (price, size), (old_price, old_size) in zip(
+            _PLACES, bids, old_bids, strict=False
+        ):
+            if price == old_price:
+                flows[level] += size - old_size
+            elif price > old_price:
+                flows[level] += size
+            else:
+                flows[level] -= old_size
     if asks != old_asks:
-        flow -= _ask_flow(asks, old_asks, weights)
-    return round(flow * per_lot)
-
-
-def _bid_flow(new: Levels, old: Levels, weights: tuple[int, ...]) -> float:
-    flow = 0.0
-    for weight, (price, size), (old_price, old_size) in zip(weights, new, old, strict=False):
-        if price == old_price:
-            flow += weight * (size - old_size)
-        elif price > old_price:
-            flow += weight * size
-        else:
-            flow -= weight * old_size
-    return flow
-
-
-def _ask_flow(new: Levels, old: Levels, weights: tuple[int, ...]) -> float:
-    flow = 0.0
-    for weight, (price, size), (old_price, old_size) in zip(weights, new, old, strict=False):
-        if price == old_price:
-            flow += weight * (size - old_size)
-        elif price < old_price:
-            flow += weight * size
-        else:
-            flow -= weight * old_size
-    return flow
+        for level, (price, size), (old_price, old_size) in zip(
+            _PLACES, asks, old_asks, strict=False
+        ):
+            if price == old_price:
+                flows[level] -= size - old_size
+            elif price < old_price:
+                flows[level] -= size
+            else:
+                flows[level] += old_size
 
 
 class Spread(msgspec.Struct):

@@ -11,11 +11,9 @@ from typing import Final
 import msgspec
 
 from hean.core.events.market import BookUpdate, Quote, Side, Trade
-from hean.core.features.book import depth_within, level_imbalance
+from hean.core.features.book import LEVEL_WEIGHTS, LEVELS, add_level_flow, depth_within
 from hean.core.features.exact import quantised_log
-
-LEVEL_WEIGHTS: Final = (200, 200, 200, 200, 200)
-"""Weights of the five levels in the multi-level order-flow imbalance, in thousandths, version 1."""
+from hean.core.features.touches import LevelMoments, TouchChain
 
 FROM_TRADES: Final = 0
 FROM_BOOK: Final = 1
@@ -25,8 +23,9 @@ FROM_QUOTES: Final = 2
 class FrameRow(msgspec.Struct, frozen=True, gc=False):
     """One closed second as integers; prices `mid`, `high`, `low` count half-ticks.
 
-    `top_lots` is the size of best bid plus best ask, `depth_lots` that of five levels of both sides
-    (-1 while no book is known), `ofi_levels` the multi-level imbalance in thousandths of lots.
+    `top_lots` is the size of best bid plus best ask (`bid_lots` the bid's part), `depth_lots` that
+    of five levels of both sides (-1 while no book is known), `ofi_levels` the multi-level imbalance
+    in thousandths of lots.
     """
 
     second: int
@@ -49,13 +48,15 @@ class FrameRow(msgspec.Struct, frozen=True, gc=False):
     books: int
     conflated: int
     book_ready: bool
+    bid_lots: int = 0
 
 
 class FrameBuilder(msgspec.Struct):
     """Gathers the events of one instrument into rows.
 
     The touch comes from quotes where they come, else from books, else from the last trade. A price
-    becomes ticks by int(price·per_tick + ½), a size lots likewise.
+    becomes ticks by int(price·per_tick + ½), a size lots likewise. `level_weights` are those of
+    this start's tables; `chain` and `moments` count on for the next ones.
     """
 
     per_tick: float
@@ -75,7 +76,6 @@ class FrameBuilder(msgspec.Struct):
     largest_lots: int = 0
     traded_ticks: int = 0
     ofi: int = 0
-    ofi_levels: int = 0
     quotes: int = 0
     books: int = 0
     conflated: int = 0
@@ -85,6 +85,10 @@ class FrameBuilder(msgspec.Struct):
     ever_traded: bool = False
     bids: tuple[tuple[float, float], ...] = ()
     asks: tuple[tuple[float, float], ...] = ()
+    flows: list[float] = msgspec.field(default_factory=lambda: [0.0] * LEVELS)
+    level_weights: tuple[int, ...] = LEVEL_WEIGHTS
+    chain: TouchChain = msgspec.field(default_factory=TouchChain.of)
+    moments: LevelMoments = msgspec.field(default_factory=LevelMoments.of)
 
     def add_quote(self, event: Quote) -> None:
         """Take the best bid and ask; one without both sides is ignored."""
@@ -106,9 +110,7 @@ class FrameBuilder(msgspec.Struct):
         if not bids or not asks:
             return
         if self.book_ready:
-            self.ofi_levels += level_imbalance(
-                self.bids, self.asks, bids, asks, LEVEL_WEIGHTS, self.per_lot
-            )
+            add_level_flow(self.flows, self.bids, self.asks, bids, asks)
         self.bids = bids
         self.asks = asks
         self.book_ready = True
@@ -145,6 +147,7 @@ class FrameBuilder(msgspec.Struct):
         self.is_touch_known = False
         self.bids = ()
         self.asks = ()
+        self.chain.forget()
 
     def close(self) -> FrameRow:
         """Close the second in hand, start the next one, and return its row."""
@@ -164,20 +167,31 @@ class FrameBuilder(msgspec.Struct):
             self.largest_lots,
             self.traded_ticks,
             self.ofi,
-            self.ofi_levels,
+            self._level_flow() if self.books else 0,
             self.bid_lots + self.ask_lots,
             depth_within(self.bids, self.asks, self.per_lot) if self.book_ready else -1,
             self.quotes,
             self.books,
             self.conflated,
             self.book_ready,
+            self.bid_lots,
         )
         self.second += 1
         self.closed_mid = self.high = self.low = mid
         self.buy_lots = self.sell_lots = self.trades = self.largest_lots = 0
-        self.traded_ticks = self.ofi = self.ofi_levels = 0
+        self.traded_ticks = self.ofi = 0
         self.quotes = self.books = self.conflated = 0
         return row
+
+    def _level_flow(self) -> int:
+        """Return the second's weighted flow of the levels, which enters the moments."""
+        per_lot, total = self.per_lot, 0
+        lots = [round(flow * per_lot) for flow in self.flows]
+        for weight, flow in zip(self.level_weights, lots, strict=True):
+            total += weight * flow
+        self.moments.update(lots)
+        self.flows = [0.0] * LEVELS
+        return total
 
     def _touch(self, bid_price: float, ask_price: float, bid_size: float, ask_size: float) -> None:
         bid = int(bid_price * self.per_tick + 0.5)
@@ -198,6 +212,8 @@ class FrameBuilder(msgspec.Struct):
             self.ofi += flow
         else:
             self.is_touch_known = True
+            self.chain.forget()
+        self.chain.take(bid, ask, bid_lots, ask_lots)
         self.bid = bid
         self.ask = ask
         self.bid_lots = bid_lots

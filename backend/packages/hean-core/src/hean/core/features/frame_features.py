@@ -6,7 +6,7 @@ import msgspec
 
 from hean.core.events.market import FrameFeatures, Regime
 from hean.core.features.bars import AverageTrueRange
-from hean.core.features.book import Spread
+from hean.core.features.book import MicroPriceTable, Spread, micro_lean_bp
 from hean.core.features.carry import Basis, FundingNowCast
 from hean.core.features.exact import NAN
 from hean.core.features.flow import Disorder, Flow, Slopes, Toxicity
@@ -18,7 +18,10 @@ from hean.core.features.volatility import Volatility
 
 
 class FeatureSet(msgspec.Struct):
-    """The live state of every feature of one instrument; `tick` is its tick size for prices."""
+    """The live state of every feature of one instrument; `tick` is its tick size for prices.
+
+    `table` is the micro-price table of this start, None where none is fitted.
+    """
 
     tick: float
     volatility: Volatility
@@ -32,6 +35,8 @@ class FeatureSet(msgspec.Struct):
     range: AverageTrueRange
     funding: FundingNowCast
     basis: Basis
+    table: MicroPriceTable | None = None
+    micro_bp: float = NAN
 
     @classmethod
     def of(cls, tick: float) -> FeatureSet:
@@ -58,7 +63,11 @@ class FeatureSet(msgspec.Struct):
         trend.update(change)
         if second % REVERSION_STEP == REVERSION_STEP - 1:
             self.reversion.update(trend.path)
-        self.spread.update(second, row.bid, row.ask)
+        bid, ask = row.bid, row.ask
+        self.spread.update(second, bid, ask)
+        if self.table is not None:
+            sold = row.top_lots - row.bid_lots
+            self.micro_bp = micro_lean_bp(bid, ask, row.bid_lots, sold, self.table)
         flow = self.flow
         flow.update(row)
         self.slopes.update(flow.imbalance(5), trend.returns)
@@ -107,6 +116,7 @@ class FeatureSet(msgspec.Struct):
             spread_bp=spread.now,
             spread_mean_bp=spread.mean.read(),
             spread_percentile=spread.percentile,
+            micro_bp=self.micro_bp,
             ofi_1=flow.imbalance(1),
             ofi_5=flow.imbalance(5),
             ofi_10=flow.imbalance(10),

@@ -26,6 +26,8 @@ from hean.core.events.market import FeedGap as Gap
 from hean.core.events.strategy import StrategyRegistered
 from hean.core.events.system import Heartbeat, RunStarted
 from hean.core.events.venue import VenueSnapshot
+from hean.core.features.tables import FeatureTables
+from hean.core.features.touches import TouchCounts
 from hean.core.features.track import Track, TrackState
 from hean.core.market_view import MarketView
 from hean.core.snapshot import pack, unpack
@@ -40,18 +42,26 @@ class FeaturePipeline:
     """Follows each instrument that is asked for; attach it after the market view.
 
     `has_ticks` says whether the feed brings quotes or trades at all: without them no frame exists,
-    the regime stays NORMAL and not ready, and the cycle is made from the feed's own bars.
+    the regime stays NORMAL and not ready, and the cycle is made from the feed's own bars. `tables`
+    are the fitted ones of this start.
     """
 
     name = "features"
 
     def __init__(
-        self, *, bus: Bus, agenda: Agenda, view: MarketView, has_ticks: bool = True
+        self,
+        *,
+        bus: Bus,
+        agenda: Agenda,
+        view: MarketView,
+        has_ticks: bool = True,
+        tables: FeatureTables | None = None,
     ) -> None:
         self._bus = bus
         self._agenda = agenda
         self._view = view
         self._has_ticks = has_ticks
+        self._tables = tables
         self._tracks: dict[str, Track] = {}
         self._required: dict[str, None] = {}
         self._has_looked = False
@@ -74,6 +84,10 @@ class FeaturePipeline:
         """Return whether anything is computed for an instrument."""
         return instrument in self._tracks
 
+    def counts(self) -> dict[str, TouchCounts]:
+        """Return what was counted so far for the next tables, by instrument."""
+        return {name: track.counts() for name, track in sorted(self._tracks.items())}
+
     def _on_instrument(self, event: InstrumentUpdated) -> None:
         self._follow(event.instrument)
 
@@ -91,7 +105,10 @@ class FeaturePipeline:
         if track is not None:
             track.adopt(specification, is_full=wants)
         elif wants or (self._has_ticks and self._is_asked(Bar, instrument)):
-            self._open(instrument, Track.of(self._agenda, self._bus, specification, is_full=wants))
+            made = Track.of(
+                self._agenda, self._bus, specification, is_full=wants, tables=self._tables
+            )
+            self._open(instrument, made)
 
     def _is_asked(self, kind: type[Event], instrument: str) -> bool:
         return any(
@@ -124,15 +141,15 @@ class FeaturePipeline:
     def snapshot(self) -> bytes:
         """Return the state of every followed instrument."""
         states = {name: track.state for name, track in self._tracks.items()}
-        return pack(self.name, 1, _State(states))
+        return pack(self.name, 2, _State(states))
 
     def restore(self, state: bytes) -> None:
         """Go on where a snapshot was taken, following what was followed then."""
-        found = unpack(state, self.name, 1, _State)
+        found = unpack(state, self.name, 2, _State)
         for instrument, one in found.tracks.items():
             track = self._tracks.get(instrument)
             if track is None:
-                self._open(instrument, Track(self._agenda, self._bus, one))
+                self._open(instrument, Track(self._agenda, self._bus, one, self._tables))
             else:
                 track.take(one)
         self._look_again(None)

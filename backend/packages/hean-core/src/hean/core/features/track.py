@@ -27,6 +27,8 @@ from hean.core.features.frame import FrameBuilder, FrameRow
 from hean.core.features.frame_features import FeatureSet
 from hean.core.features.phase import CycleMachine, PhaseInputs, PhaseMachine
 from hean.core.features.regime import RegimeInputs, RegimeMachine
+from hean.core.features.tables import NO_TABLES, FeatureTables, InstrumentTables
+from hean.core.features.touches import TouchCounts
 from hean.core.instruments import Instrument
 from hean.core.timers import Agenda
 
@@ -59,16 +61,28 @@ class TrackState(msgspec.Struct):
 class Track:
     """Follows one instrument second by second.
 
-    `is_full` computes features, regime, phase and cycle; without it only bars are made.
+    `is_full` computes features, regime, phase and cycle; without it only bars are made. The tables
+    are those of this start: a restored state goes on with them, whatever it was made with.
     """
 
-    def __init__(self, agenda: Agenda, bus: Bus, state: TrackState) -> None:
+    def __init__(
+        self, agenda: Agenda, bus: Bus, state: TrackState, tables: FeatureTables | None = None
+    ) -> None:
         self._agenda = agenda
         self._bus = bus
+        self._tables = tables
         self.take(state)
 
     @classmethod
-    def of(cls, agenda: Agenda, bus: Bus, specification: Instrument, *, is_full: bool) -> Track:
+    def of(
+        cls,
+        agenda: Agenda,
+        bus: Bus,
+        specification: Instrument,
+        *,
+        is_full: bool,
+        tables: FeatureTables | None = None,
+    ) -> Track:
         tick, lot = specification.tick, specification.lot
         state = TrackState(
             instrument=specification.id,
@@ -84,7 +98,7 @@ class Track:
             regime=RegimeMachine(),
             phase=PhaseMachine(),
         )
-        return cls(agenda, bus, state)
+        return cls(agenda, bus, state, tables)
 
     def take(self, state: TrackState) -> None:
         """Go on from a state."""
@@ -92,6 +106,25 @@ class Track:
         self._builder = state.builder
         self._boundary = state.boundary
         self._instrument = state.instrument
+        tables = self._own_tables(state)
+        state.builder.level_weights = tables.level_weights
+        state.features.table = tables.micro_price
+        state.features.micro_bp = _NOTHING
+
+    def _own_tables(self, state: TrackState) -> InstrumentTables:
+        if self._tables is None:
+            return NO_TABLES
+        return self._tables.of(state.instrument, state.tick, state.lot)
+
+    def counts(self) -> TouchCounts:
+        """Return what was counted so far for the next tables."""
+        state = self.state
+        return TouchCounts(
+            tick=state.tick,
+            lot=state.lot,
+            touches=state.builder.chain,
+            levels=state.builder.moments,
+        )
 
     def adopt(self, specification: Instrument, *, is_full: bool) -> None:
         """Take over what is wanted now; a new tick or lot size starts the instrument anew."""
