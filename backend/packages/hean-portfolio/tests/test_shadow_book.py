@@ -222,3 +222,37 @@ def test_a_restart_goes_on_following() -> None:
     assert book.following == 1
     system.take(quote(60_600.1, 60_600.2, at=START + 3 * SECOND))
     assert system.of(ShadowClosed)[-1].exit_reason == "target"
+
+
+def test_on_bars_a_taker_meets_the_quote_in_force_when_it_arrives() -> None:
+    """Refused at a bar's close, an IOC enters at the next bar's open, not a bar later."""
+    system, _ = started()
+    system.take(quote(60_000.0, 60_000.1, synthetic=True))
+    refuse(system, signal())
+    system.take(quote(59_990.0, 59_990.1, synthetic=True))
+    system.take(quote(61_000.0, 61_000.1, at=START + 5 * MINUTE, synthetic=True))
+    system.take(bar(61_000.0, high=61_000.0, low=59_000.0, at=START + 5 * MINUTE))
+    closed = system.of(ShadowClosed)[-1]
+    assert closed.entry_price == 59_990.1
+    assert closed.opened_at == START + 150_000_000
+
+
+def test_on_bars_a_refused_group_of_takers_is_followed_to_its_end() -> None:
+    """Two legs that both take fill at the opening quotes and end by their time stop."""
+    system, book = started()
+    system.take(quote(60_000.0, 60_000.1, synthetic=True))
+    system.take(quote(3_000.0, 3_000.1, instrument=ETH, synthetic=True))
+    one = replace(
+        signal(stop=None, targets=(), limit=60_010.0),
+        intent=Intent.LEG, group="g", legs=2, group_stop_bp=100.0, time_stop_ns=HOUR,
+    )  # fmt: skip
+    other = replace(
+        one, signal_id="other", instrument=ETH, side=Side.SELL, limit=2_999.0, leg=1, release_leg=0
+    )
+    system.take(one, other, refusal(one), refusal(other))
+    system.take(Heartbeat(ts_event=0, ts_init=START + 2 * HOUR, interval_ns=5 * MINUTE))
+    closed = system.of(ShadowClosed)[-1]
+    assert closed.exit_reason == "time"
+    assert closed.opened_at == START + 150_000_000
+    assert closed.fees_bp == pytest.approx(2 * (5.5 + 7.5))
+    assert book.following == 0

@@ -8,6 +8,7 @@ import pytest
 
 from hean.core.events import (
     Bar,
+    BarSource,
     Event,
     Intent,
     Need,
@@ -96,6 +97,50 @@ def _told(instrument: str, regime: Regime, phase: Phase | None = None) -> Regime
     )  # fmt: skip
 
 
+def _ticks(minutes: int) -> Log:
+    """The planted pair where trades come: minute bars from frames, quotes that are real."""
+    pair = _pair(minutes / DAY_BARS, half_life=30.0, sigma_bp=20.0)
+    logs = [
+        bar_log(name, prices, begin=START, interval=MINUTE, wick_bp=3.0)
+        for name, prices in zip((BTC, ETH), pair, strict=True)
+    ]
+    events: list[Event] = []
+    for one in merged(*logs):
+        if isinstance(one, Bar):
+            events.append(msgspec.structs.replace(one, source=BarSource.FRAMES))
+        elif isinstance(one, Quote):
+            events.append(msgspec.structs.replace(one, synthetic=False))
+        else:
+            events.append(one)
+    needs = (Need.QUOTES, Need.TRADES, Need.FUNDING)
+    return Log(
+        instruments=(btc_perpetual(), eth_perpetual()),
+        carries={BTC: needs, ETH: needs},
+        events=events,
+    )
+
+
+def test_on_ticks_the_leg_with_the_wider_spread_rests() -> None:
+    """Where trades come a group is a POST_ONLY and an IOC hedge that its fill releases."""
+    log_ = _ticks(4 * 1440)
+    found = Bench(build(CorrelationArbitrage, log_), log_).run(log_.events)
+    assert found.entries
+    for first, hedge in zip(found.entries[::2], found.entries[1::2], strict=True):
+        assert (first.style, hedge.style) == (OrderStyle.POST_ONLY, OrderStyle.LIMIT_IOC)
+        assert (first.release_leg, hedge.release_leg) == (-1, 0)
+
+
+def test_on_bars_both_legs_take_and_are_reckoned_so() -> None:
+    """A group on bars is two IOCs; its cost is that of four taking legs, at 1 bp half-spread."""
+    found = _bench(_events(_pair(5)))
+    first, second = found.entries[:2]
+    beta = max(first.scale, second.scale) / min(first.scale, second.scale)
+    larger = BTC if first.scale == 1.0 else ETH
+    weight = beta if larger == ETH else 1.0 / beta
+    taken = 2.0 * (5.5 + 1.0)
+    assert first.cost_bp == pytest.approx(taken * (1.0 + weight), rel=1e-4)
+
+
 def test_a_cointegrated_pair_is_traded_as_groups() -> None:
     """A planted pair gives groups that sell the rich leg, buy the cheap, and end near the mean."""
     found = _bench(_events(_pair(5)))
@@ -105,7 +150,7 @@ def test_a_cointegrated_pair_is_traded_as_groups() -> None:
         assert {first.side, second.side} == {Side.BUY, Side.SELL}
         assert (first.intent, first.style, second.style) == (
             Intent.LEG,
-            OrderStyle.POST_ONLY,
+            OrderStyle.LIMIT_IOC,
             OrderStyle.LIMIT_IOC,
         )
         assert first.ts_init >= START + 24 * HOUR

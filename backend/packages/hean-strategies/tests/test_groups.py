@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from hean.core.events import Intent, OrderStyle, Signal
 from hean.core.testing import (
     BTC,
@@ -15,12 +17,16 @@ from hean.strategies import desk as desks
 from hean.strategies.decisions import Plan, State
 from hean.strategies.desk import Desk
 from hean.strategies.groups import (
+    NONE_RESTS,
     end_group,
     enter_pair,
     holds_pair,
     idle_pair,
     leave_orphan,
     leave_pair,
+    pair_cost_bp,
+    pair_plans,
+    resting_leg,
 )
 
 
@@ -76,3 +82,36 @@ def test_a_pair_is_left_as_a_pair() -> None:
     assert holds_pair(legs)
     said = leave_pair(state, legs, START, "done")
     assert [one.instrument for one in said if isinstance(one, Signal)] == [BTC, BTC_SPOT]
+
+
+def test_the_wider_spread_rests_and_on_bars_none() -> None:
+    """The leg with the wider spread rests; on bars both take."""
+    _, legs = _legs()
+    legs[1].quote = quote(59_990.0, 60_010.0, instrument=BTC_SPOT)
+    assert resting_leg(legs, coarse=False) == 1
+    assert resting_leg(legs, coarse=True) == NONE_RESTS
+
+
+def test_resting_saves_the_taker_fee_and_half_a_spread_once() -> None:
+    """Four taking legs cost their fees and half-spreads; a resting first leg saves its own once."""
+    _, legs = _legs()
+    for one in legs:
+        one.quote = quote(59_994.0, 60_006.0, instrument=one.instrument)
+    taken = pair_cost_bp(legs, resting=NONE_RESTS)
+    assert taken == pytest.approx(2 * (5.5 + 1.0) + 2 * (10.0 + 1.0))
+    assert pair_cost_bp(legs, resting=0) == pytest.approx(taken - (5.5 + 1.0) + 2.0)
+    halved = pair_cost_bp(legs, resting=NONE_RESTS, weights=(1.0, 0.5))
+    assert halved == pytest.approx(13.0 + 11.0)
+
+
+def test_both_plans_carry_what_is_common() -> None:
+    """Opposite signs, own scales and limits, one cost, edge and reason; the first may rest."""
+    common = Plan(sign=-1, style=OrderStyle.MARKET, limit=None, edge_bp=40.0, reason="why")
+    quotes = (quote(59_994.0, 60_006.0), quote(2_999.0, 3_001.0))
+    first, hedge = pair_plans(quotes, common, rests=True, wait_ns=SECOND, scales=(1.0, 0.5))
+    assert (first.style, first.limit, first.ttl_ns) == (OrderStyle.POST_ONLY, 60_006.0, SECOND)
+    assert (hedge.sign, hedge.style, hedge.scale) == (1, OrderStyle.LIMIT_IOC, 0.5)
+    assert hedge.limit == pytest.approx(3_001.0 * 1.001)
+    assert (first.edge_bp, hedge.reason) == (40.0, "why")
+    first, _ = pair_plans(quotes, common, rests=False, wait_ns=SECOND)
+    assert (first.style, first.limit) == (OrderStyle.LIMIT_IOC, pytest.approx(59_994.0 * 0.999))

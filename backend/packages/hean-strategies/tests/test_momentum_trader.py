@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from hean.core.events import (
+    Bar,
+    BarSource,
     Cycle,
     Event,
     Intent,
@@ -181,9 +183,32 @@ def test_a_position_lives_past_fifteen_minutes() -> None:
     assert 15 * MINUTE < first.closed_at - first.opened_at <= 5 * DAY
 
 
+def _ticks(prices: Sequence[float]) -> Log:
+    """The same path where trades come: minute bars from frames, and a quote a minute."""
+    events = bar_log(BTC, prices, begin=START, interval=MINUTE, wick_bp=2.0)
+    needs = (Need.QUOTES, Need.TRADES, Need.FUNDING, Need.SENTIMENT)
+    return Log(
+        instruments=(btc_perpetual(),),
+        carries={BTC: needs},
+        events=[
+            msgspec.structs.replace(one, source=BarSource.FRAMES) if isinstance(one, Bar) else one
+            for one in events
+        ],
+    )
+
+
+def test_on_bars_the_first_order_takes() -> None:
+    """A rest of a minute cannot be seen on bars: one IOC an attempt, at the cost of both taken."""
+    found = _bench(_bars(_rise_and_fall()))
+    for one in found.entries:
+        assert one.style is OrderStyle.LIMIT_IOC
+        assert one.cost_bp == pytest.approx(11.0 + 2.0 + one.side.sign, abs=1e-3)
+
+
 def test_the_maker_order_is_followed_by_one_taking_order() -> None:
     """A POST_ONLY that does not fill in 60 s is followed by an IOC of the same attempt."""
-    found = _bench(_bars(_rise_and_fall()))
+    log = _ticks(walk(1, 6 * 1440, start=60_000.0, sigma_bp=3.0, drift_bp=0.2))
+    found = Bench(build(MomentumTrader, log), log, unfillable=BTC).run(log.events)
     first, second = found.entries[:2]
     assert (first.style, second.style) == (OrderStyle.POST_ONLY, OrderStyle.LIMIT_IOC)
     assert second.ts_init == first.ts_init + 60 * 1_000_000_000

@@ -27,7 +27,6 @@ from hean.strategies.decisions import (
     NOTHING,
     Outputs,
     Plan,
-    capped,
     enter,
     guard_stop,
     leave,
@@ -42,6 +41,9 @@ from hean.strategies.groups import (
     idle_pair,
     leave_orphan,
     leave_pair,
+    pair_cost_bp,
+    pair_plans,
+    resting_leg,
 )
 from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules
 from hean.strategies.spec import BASIS_ARBITRAGE, tunable
@@ -70,7 +72,7 @@ class BasisSettings(StrategySection):
     composition_bp: float = Field(default=15.0, ge=1.0, le=100.0)
     """Largest distance of the index from our spot in bp: beyond it, it is another basket."""
     maker_seconds: float = Field(default=60.0, ge=5.0, le=600.0)
-    """Seconds the resting leg waits; on bars two bars if that is longer."""
+    """Seconds the resting leg waits; on bars none rests, both legs take."""
 
 
 class BasisDesk(Desk, kw_only=True):
@@ -276,49 +278,37 @@ def _hedged(state: BasisState, market: Market, now: int, section: BasisSettings)
     if sign > 0 and not far.specification.borrowable:
         return refuse(state, desk, now, ReasonCode.NO_BORROW, desk.now_bp, 0.0)
     legs = (desk, far)
-    rests = 0 if spread_bp(near_quote) >= spread_bp(far_quote) else 1
-    cost = _cost_bp(legs, rests)
+    resting = resting_leg(legs, coarse=market.coarse)
+    cost = pair_cost_bp(legs, resting=resting)
     carry = 0.0
     if desk.rate_interval > 0:
         carry = -sign * desk.rate * 1e4 * half_life_ns(desk) / desk.rate_interval
     gain = abs(away) - section.exit_sd * deviation + carry
     if gain - cost < section.minimum_profit_bp:
         return refuse(state, desk, now, ReasonCode.EDGE, gain - cost, section.minimum_profit_bp)
-    ttl = int(section.maker_seconds * SECOND_NS)
-    ttl = max(ttl, 2 * market.bar_ns) if market.coarse else ttl
-    plans: list[Plan] = []
-    for number in (rests, 1 - rests):
-        side, quote = (sign, near_quote) if number == 0 else (-sign, far_quote)
-        passive = number == rests
-        price = touch(quote, side, passive=passive)
-        plan = Plan(
-            sign=side,
-            style=OrderStyle.POST_ONLY if passive else OrderStyle.LIMIT_IOC,
-            limit=price if passive else capped(price, side, 10.0),
-            ttl_ns=ttl if passive else 5 * SECOND_NS,
-            time_stop_ns=int(BASIS_ARBITRAGE.time_stop_seconds) * SECOND_NS,
-            strength=min(1.0, (gain - cost) / (2.0 * cost)),
-            quality=0.5 if market.coarse else 1.0,
-            edge_bp=gain,
-            cost_bp=cost,
-            reason=f"basis {desk.now_bp:.2f} bp, mean {desk.basis.mean:.2f}, sd {deviation:.2f}",
-        )
-        plans.append(plan)
+    leads = max(0, resting)
+    common = Plan(
+        sign=-sign if leads else sign,
+        style=OrderStyle.LIMIT_IOC,
+        limit=None,
+        time_stop_ns=int(BASIS_ARBITRAGE.time_stop_seconds) * SECOND_NS,
+        strength=min(1.0, (gain - cost) / (2.0 * cost)),
+        quality=0.5 if market.coarse else 1.0,
+        edge_bp=gain,
+        cost_bp=cost,
+        reason=f"basis {desk.now_bp:.2f} bp, mean {desk.basis.mean:.2f}, sd {deviation:.2f}",
+    )
+    plans = pair_plans(
+        (far_quote, near_quote) if leads else (near_quote, far_quote),
+        common,
+        rests=resting >= 0,
+        wait_ns=int(section.maker_seconds * SECOND_NS),
+    )
     _decide(state, desk, now)
     stop = 0.5 * abs(desk.now_bp) + cost
     desk.pace.attempt(now)
-    order = (legs[rests], legs[1 - rests])
-    return enter_pair(state, order, now, (plans[0], plans[1]), group_stop_bp=stop, stage=1)
-
-
-def _cost_bp(legs: tuple[BasisDesk, BasisDesk], rests: int) -> float:
-    total = 0.0
-    for number, desk in enumerate(legs):
-        spread = spread_bp(desk.quote) if desk.quote is not None else 0.0
-        total += round_trip_bp(
-            desk.specification, spread, maker_entry=number == rests, maker_exit=False
-        )
-    return total
+    order = (legs[leads], legs[1 - leads])
+    return enter_pair(state, order, now, plans, group_stop_bp=stop, stage=1)
 
 
 def _decide(state: BasisState, desk: BasisDesk, now: int) -> None:

@@ -162,9 +162,18 @@ class Bench:
         elif leaving:
             self._leave(signal)
         elif signal.release_leg >= 0:
-            self._waiting[signal.group] = signal
+            self._follow(signal)
         else:
             self._work(signal)
+
+    def _follow(self, signal: Signal) -> None:
+        """Hold a leg until its partner fills; what became of one that took is known already."""
+        if any(one.group == signal.group for one in self.working.values()):
+            self._waiting[signal.group] = signal
+        elif any(one.signal.group == signal.group for one in self.positions.values()):
+            self._work(signal)
+        else:
+            self.tell(self._expired(signal, signal.ts_init))
 
     @staticmethod
     def refusal(signal: Signal, code: ReasonCode) -> SignalRejected:

@@ -31,12 +31,10 @@ from hean.strategies.decisions import (
     NOTHING,
     Outputs,
     Plan,
-    capped,
     leave,
     refuse,
-    round_trip_bp,
 )
-from hean.strategies.desk import Desk, mid, spread_bp, touch
+from hean.strategies.desk import Desk, mid
 from hean.strategies.groups import (
     end_group,
     enter_pair,
@@ -44,6 +42,9 @@ from hean.strategies.groups import (
     idle_pair,
     leave_orphan,
     leave_pair,
+    pair_cost_bp,
+    pair_plans,
+    resting_leg,
 )
 from hean.strategies.pace import DAY_NS, SECOND_NS, Pace, PaceRules
 from hean.strategies.spec import CORRELATION_ARB, tunable
@@ -75,7 +76,7 @@ class CorrelationSettings(StrategySection):
     beta_drift: float = Field(default=0.25, ge=0.05, le=1.0)
     """Largest distance of beta from its five-day value, as a fraction of that."""
     maker_seconds: float = Field(default=60.0, ge=5.0, le=600.0)
-    """Seconds the resting leg waits; on bars two bars if that is longer."""
+    """Seconds the resting leg waits; on bars none rests, both legs take."""
 
 
 class PairDesk(Desk, kw_only=True):
@@ -302,7 +303,7 @@ def _setup(
     if pair.long_beta and abs(fit.beta / pair.long_beta - 1.0) > section.beta_drift:
         return ReasonCode.INELIGIBLE, fit.beta / pair.long_beta - 1.0, section.beta_drift
     gain = (section.enter_z - section.exit_z) * fit.deviation * 1e4
-    least = 2.0 * _cost_bp(legs, fit)
+    least = 2.0 * _cost_bp(legs, fit, resting_leg(legs, coarse=state.coarse))
     if gain < least:
         return ReasonCode.INELIGIBLE, gain, least
     far = abs(pair.score)
@@ -313,24 +314,9 @@ def _setup(
     return None
 
 
-def _cost_bp(legs: tuple[PairDesk, PairDesk], fit: PairFit) -> float:
+def _cost_bp(legs: tuple[PairDesk, PairDesk], fit: PairFit, resting: int) -> float:
     """Return the cost of four legs in bp of the first leg's notional."""
-    total = 0.0
-    for number, (desk, weight) in enumerate(zip(legs, (1.0, fit.beta), strict=True)):
-        spread = spread_bp(desk.quote) if desk.quote is not None else 0.0
-        rests = number == _resting(legs)
-        total += weight * round_trip_bp(
-            desk.specification, spread, maker_entry=rests, maker_exit=False
-        )
-    return total
-
-
-def _resting(legs: tuple[PairDesk, PairDesk]) -> int:
-    """Return which leg rests: the one with the wider spread."""
-    first, second = legs[0].quote, legs[1].quote
-    if first is None or second is None:
-        return 0
-    return 0 if spread_bp(first) >= spread_bp(second) else 1
+    return pair_cost_bp(legs, resting=resting, weights=(1.0, fit.beta))
 
 
 def _enter(
@@ -344,43 +330,50 @@ def _enter(
     fit = pair.fit
     if fit is None:
         return NOTHING
-    sign, largest = (-1 if pair.score > 0.0 else 1), max(1.0, fit.beta)
-    terms = ((sign, 1.0 / largest), (-sign, fit.beta / largest))
-    rests = _resting(legs)
-    ttl = int(section.maker_seconds * SECOND_NS)
-    ttl = max(ttl, 2 * state.bar_ns) if state.coarse else ttl
-    far, cost = abs(pair.score), _cost_bp(legs, fit)
-    strength = min(1.0, (far - 1.5) / 1.5) * min(1.0, abs(fit.t) / 5.0)
-    life = int(3.0 * fit.half_life * state.bar_ns)
-    plans: list[Plan] = []
-    for number in (rests, 1 - rests):
-        quote, (side, scale) = legs[number].quote, terms[number]
-        if quote is None:
-            return refuse(state, legs[0], now, ReasonCode.STALE)
-        passive = number == rests
-        price = touch(quote, side, passive=passive)
-        plan = Plan(
-            sign=side,
-            style=OrderStyle.POST_ONLY if passive else OrderStyle.LIMIT_IOC,
-            limit=price if passive else capped(price, side, 10.0),
-            scale=scale,
-            ttl_ns=ttl if passive else 5 * SECOND_NS,
-            time_stop_ns=life,
-            strength=max(0.0, strength),
-            edge_bp=(far - section.exit_z) * fit.deviation * 1e4,
-            cost_bp=cost,
-            reason=f"z {pair.score:.2f}, t {fit.t:.2f}, half-life {fit.half_life:.1f} bars",
-        )
-        plans.append(plan)
-    loss = ((_STOP_Z - far) * fit.deviation * 1e4 + cost) / largest / plans[0].scale
+    resting = resting_leg(legs, coarse=state.coarse)
+    leads = max(0, resting)
+    order = (legs[leads], legs[1 - leads])
+    first, hedge = order[0].quote, order[1].quote
+    if first is None or hedge is None:
+        return refuse(state, legs[0], now, ReasonCode.STALE)
+    largest, far = max(1.0, fit.beta), abs(pair.score)
+    scales = (1.0 / largest, fit.beta / largest)
+    common = _plan_of(state, pair, fit, _cost_bp(legs, fit, resting), section)
+    if leads:
+        common = msgspec.structs.replace(common, sign=-common.sign)
+    plans = pair_plans(
+        (first, hedge),
+        common,
+        rests=resting >= 0,
+        wait_ns=int(section.maker_seconds * SECOND_NS),
+        scales=(scales[leads], scales[1 - leads]),
+    )
+    loss = ((_STOP_Z - far) * fit.deviation * 1e4 + common.cost_bp) / largest / plans[0].scale
     day = now // DAY_NS
     if day != state.day:
         state.day, state.attempts = day, 0
     state.attempts += 1
     pair.pace.attempt(now)
     pair.frozen, pair.opened_at = fit, now
-    order = (legs[rests], legs[1 - rests])
-    return enter_pair(state, order, now, (plans[0], plans[1]), group_stop_bp=loss)
+    return enter_pair(state, order, now, plans, group_stop_bp=loss)
+
+
+def _plan_of(
+    state: CorrelationState, pair: Pair, fit: PairFit, cost: float, section: CorrelationSettings
+) -> Plan:
+    """Return what both legs share; the sign is that of the pair's first."""
+    far = abs(pair.score)
+    strength = min(1.0, (far - 1.5) / 1.5) * min(1.0, abs(fit.t) / 5.0)
+    return Plan(
+        sign=-1 if pair.score > 0.0 else 1,
+        style=OrderStyle.LIMIT_IOC,
+        limit=None,
+        time_stop_ns=int(3.0 * fit.half_life * state.bar_ns),
+        strength=max(0.0, strength),
+        edge_bp=(far - section.exit_z) * fit.deviation * 1e4,
+        cost_bp=cost,
+        reason=f"z {pair.score:.2f}, t {fit.t:.2f}, half-life {fit.half_life:.1f} bars",
+    )
 
 
 def _on_beat(state: CorrelationState, now: int, section: CorrelationSettings) -> Outputs:

@@ -25,7 +25,6 @@ from hean.strategies.decisions import (
     NOTHING,
     Outputs,
     Plan,
-    capped,
     enter,
     guard_stop,
     leave,
@@ -33,6 +32,7 @@ from hean.strategies.decisions import (
     round_trip_bp,
 )
 from hean.strategies.desk import Wish, spread_bp, touch
+from hean.strategies.first_order import first_order
 from hean.strategies.funding_desk import (
     MINUTE_NS,
     FundingDesk,
@@ -47,12 +47,15 @@ from hean.strategies.funding_desk import (
     settle,
 )
 from hean.strategies.groups import (
+    NONE_RESTS,
     end_group,
     enter_pair,
     holds_pair,
     idle_pair,
     leave_orphan,
     leave_pair,
+    pair_cost_bp,
+    pair_plans,
 )
 from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules
 from hean.strategies.spec import FUNDING_HARVESTER
@@ -182,7 +185,7 @@ def _consider(
     if refusal is not None:
         return refuse(state, desk, now, *refusal)
     if legs is not None:
-        return _hedged(state, legs, now, parameters.section)
+        return _hedged(state, legs, now, market, parameters.section)
     return _unhedged(state, desk, now, market, parameters.section)
 
 
@@ -225,20 +228,11 @@ def _counts(desk: FundingDesk) -> bool:
     return not desk.idle and not desk.specification.is_spot
 
 
-def hedged_cost_bp(perpetual: FundingDesk, spot: FundingDesk, *, maker_entry: bool) -> float:
-    """Return fees and half-spreads of both legs, in and out; the hedge always takes."""
-    first, second = perpetual.quote, spot.quote
-    near = spread_bp(first) if first is not None else 0.0
-    far = spread_bp(second) if second is not None else 0.0
-    return round_trip_bp(
-        perpetual.specification, near, maker_entry=maker_entry, maker_exit=False
-    ) + round_trip_bp(spot.specification, far, maker_entry=False, maker_exit=False)
-
-
 def _hedged(
     state: FundingState,
     legs: tuple[FundingDesk, FundingDesk],
     now: int,
+    market: Market,
     section: FundingSettings,
     *,
     ended: Wish | None = None,
@@ -252,45 +246,32 @@ def _hedged(
         return refuse(state, perpetual, now, ReasonCode.STALE)
     if sign > 0 and not spot.specification.borrowable:
         return refuse(state, perpetual, now, ReasonCode.NO_BORROW, rate, 0.0)
-    cost = hedged_cost_bp(perpetual, spot, maker_entry=ended is None)
+    rests = ended is None and not market.coarse
+    cost = pair_cost_bp(legs, resting=0 if rests else NONE_RESTS)
     carry = carry_bp(abs(rate), perpetual.persistence, section.horizon)
     if carry - cost < section.minimum_carry_bp:
         return refuse(
             state, perpetual, now, ReasonCode.EDGE, carry - cost, section.minimum_carry_bp
         )
-    strength = min(1.0, abs(rate) / 10.0) * fixed_share(perpetual, now) * perpetual.persistence
-    life = section.horizon * perpetual.interval_ns
-    first = Plan(
+    common = Plan(
         sign=sign,
-        style=OrderStyle.POST_ONLY if ended is None else OrderStyle.LIMIT_IOC,
-        limit=touch(near, sign, passive=True)
-        if ended is None
-        else capped(touch(near, sign, passive=False), sign),
-        ttl_ns=int(section.maker_seconds * SECOND_NS) if ended is None else 5 * SECOND_NS,
-        time_stop_ns=life,
-        strength=strength,
+        style=OrderStyle.LIMIT_IOC,
+        limit=None,
+        time_stop_ns=section.horizon * perpetual.interval_ns,
+        strength=min(1.0, abs(rate) / 10.0) * fixed_share(perpetual, now) * perpetual.persistence,
         edge_bp=carry,
         cost_bp=cost,
         reason=f"rate {rate:.3f} bp, persistence {perpetual.persistence:.3f}",
     )
-    hedge = Plan(
-        sign=-sign,
-        style=OrderStyle.LIMIT_IOC,
-        limit=capped(touch(far, -sign, passive=False), -sign, 10.0),
-        ttl_ns=5 * SECOND_NS,
-        time_stop_ns=life,
-        strength=strength,
-        edge_bp=carry,
-        cost_bp=cost,
-        reason="hedge in spot",
-    )
+    wait = int(section.maker_seconds * SECOND_NS)
+    plans = pair_plans((near, far), common, rests=rests, wait_ns=wait)
     stop = section.basis_stop_bp + cost / 2.0
     stage = 0 if ended is None else ended.stage + 1
     if ended is None:
         _decide(state, perpetual, now)
     perpetual.basis_at_entry = basis_bp(perpetual)
     perpetual.collects = 0
-    return enter_pair(state, legs, now, (first, hedge), group_stop_bp=stop, stage=stage)
+    return enter_pair(state, legs, now, plans, group_stop_bp=stop, stage=stage)
 
 
 def _decide(state: FundingState, desk: FundingDesk, now: int) -> None:
@@ -315,9 +296,8 @@ def _unhedged(
     if quote is None or not desk.marks.ready(1):
         count, needed = float(desk.marks.count), float(desk.marks.lengths[1])
         return refuse(state, desk, now, ReasonCode.WARMING_UP, count, needed)
-    cost = round_trip_bp(
-        desk.specification, spread_bp(quote), maker_entry=ended is None, maker_exit=False
-    )
+    rests = ended is None and not market.coarse
+    cost = round_trip_bp(desk.specification, spread_bp(quote), maker_entry=rests, maker_exit=False)
     least = max(2.0 * cost, section.minimum_rate_bp)
     if abs(rate) < least:
         return refuse(state, desk, now, ReasonCode.EDGE, abs(rate), least)
@@ -327,14 +307,15 @@ def _unhedged(
     against = desk.marks.zeta(1) * sign
     if against <= -1.0:
         return refuse(state, desk, now, ReasonCode.HORIZONS, against, -1.0)
-    price = touch(quote, sign, passive=ended is None)
+    wait = int(section.maker_seconds * SECOND_NS)
+    order = first_order(quote, sign, rests=rests, wait_ns=wait)
     plan = Plan(
         sign=sign,
-        style=OrderStyle.POST_ONLY if ended is None else OrderStyle.LIMIT_IOC,
-        limit=price if ended is None else capped(price, sign),
+        style=order.style,
+        limit=order.limit,
         scale=0.25,
-        ttl_ns=int(section.maker_seconds * SECOND_NS) if ended is None else 5 * SECOND_NS,
-        stop=price * exp(-sign * 1.5 * desk.marks.deviation(0)),
+        ttl_ns=order.ttl_ns,
+        stop=touch(quote, sign, passive=rests) * exp(-sign * 1.5 * desk.marks.deviation(0)),
         time_stop_ns=desk.stamp + 10 * MINUTE_NS - now,
         strength=min(1.0, abs(rate) / 10.0) * fixed_share(desk, now) * desk.persistence,
         edge_bp=abs(rate),
@@ -392,7 +373,7 @@ def _follow(
         return NOTHING
     if hedge is not None:
         legs = (perpetual, hedge)
-        return _hedged(state, legs, now, parameters.section, ended=ended)
+        return _hedged(state, legs, now, market, parameters.section, ended=ended)
     return _unhedged(state, perpetual, now, market, parameters.section, ended=ended)
 
 

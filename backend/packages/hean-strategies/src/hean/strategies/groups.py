@@ -4,13 +4,74 @@ from __future__ import annotations
 
 import msgspec
 
-from hean.core.events import Intent, OrderStyle
+from hean.core.events import Intent, OrderStyle, Quote
 from hean.core.ids import signal_id
-from hean.strategies.decisions import NOTHING, Outputs, Plan, State, enter, leave
-from hean.strategies.desk import Desk, Wish
+from hean.strategies.decisions import NOTHING, Outputs, Plan, State, enter, leave, round_trip_bp
+from hean.strategies.desk import Desk, Wish, spread_bp
+from hean.strategies.first_order import first_order
 
 UNWIND_GRACE_NS = 2_000_000_000
 """How long one leg may stand alone before it is left; the gate unwinds after the same time."""
+HEDGE_ALLOWANCE_BP = 10.0
+"""How far beyond the touch the cap of a hedge lies: once the first leg is open, it must fill."""
+NONE_RESTS = -1
+
+
+def resting_leg(legs: tuple[Desk, Desk], *, coarse: bool) -> int:
+    """Return which leg rests: the one with the wider spread; on bars both take (`NONE_RESTS`)."""
+    if coarse:
+        return NONE_RESTS
+    first, second = legs[0].quote, legs[1].quote
+    if first is None or second is None:
+        return 0
+    return 0 if spread_bp(first) >= spread_bp(second) else 1
+
+
+def pair_cost_bp(
+    legs: tuple[Desk, Desk], *, resting: int, weights: tuple[float, float] = (1.0, 1.0)
+) -> float:
+    """Return fees and half-spreads of both legs, in and out, in bp of the first leg's notional."""
+    total = 0.0
+    for number, (desk, weight) in enumerate(zip(legs, weights, strict=True)):
+        spread = spread_bp(desk.quote) if desk.quote is not None else 0.0
+        total += weight * round_trip_bp(
+            desk.specification, spread, maker_entry=number == resting, maker_exit=False
+        )
+    return total
+
+
+def pair_plans(
+    quotes: tuple[Quote, Quote],
+    common: Plan,
+    *,
+    rests: bool,
+    wait_ns: int,
+    scales: tuple[float, float] = (1.0, 1.0),
+) -> tuple[Plan, Plan]:
+    """Return the plans of both legs: the first rests or takes on `common`'s side, the other takes.
+
+    Where the first takes, its fill and the hedge's meet the same market.
+    """
+    plans: list[Plan] = []
+    for number, sign in enumerate((common.sign, -common.sign)):
+        order = first_order(
+            quotes[number],
+            sign,
+            rests=rests and number == 0,
+            wait_ns=wait_ns,
+            allowance_bp=HEDGE_ALLOWANCE_BP,
+        )
+        plans.append(
+            msgspec.structs.replace(
+                common,
+                sign=sign,
+                style=order.style,
+                limit=order.limit,
+                ttl_ns=order.ttl_ns,
+                scale=scales[number],
+            )
+        )
+    return plans[0], plans[1]
 
 
 def enter_pair(

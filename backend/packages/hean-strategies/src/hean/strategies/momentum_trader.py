@@ -31,7 +31,6 @@ from hean.strategies.decisions import (
     NOTHING,
     Outputs,
     Plan,
-    capped,
     enter,
     guard_stop,
     leave,
@@ -39,6 +38,7 @@ from hean.strategies.decisions import (
     round_trip_bp,
 )
 from hean.strategies.desk import Desk, Wish, mid, spread_bp, touch
+from hean.strategies.first_order import first_order
 from hean.strategies.pace import SECOND_NS, PaceRules
 from hean.strategies.spec import MOMENTUM_TRADER, tunable
 from hean.strategies.universe import Market
@@ -71,7 +71,7 @@ class MomentumSettings(StrategySection):
     target_day_volatility_bp: float = Field(default=300, ge=50, le=2000)
     """Day volatility in bp at which the size is 1; it shrinks in proportion above."""
     maker_seconds: float = Field(default=60, ge=5, le=600)
-    """Seconds the first order of an attempt waits as a maker before it takes."""
+    """Seconds the first order of an attempt waits as a maker before it takes; on bars it takes."""
     expected_hold_hours: float = Field(default=8, ge=1, le=120)
     """Hours of funding deducted from the claim."""
 
@@ -133,8 +133,8 @@ def step(
             return state, NOTHING
         case _:
             heard = hear(state, event, PACE)
-    if heard.ended is not None and heard.ended.stage == 0:
-        return state, _take_instead(state, state.desks[heard.desk], event.ts_init, heard.ended)
+    if heard.ended is not None and heard.ended.style is OrderStyle.POST_ONLY:
+        return state, _take_instead(state, heard.desk, event.ts_init, heard.ended, parameters)
     return state, heard.outputs
 
 
@@ -331,9 +331,12 @@ def _plan(
     section: MomentumSettings,
     market: Market,
 ) -> Plan:
-    """Plan the maker order of an attempt; the stop is 3 ranges away, at least 100 bp."""
+    """Plan an attempt's first order; the stop is 3 ranges away, at least 100 bp."""
     sign = desk.over
-    price = touch(quote, sign, passive=True)
+    rests = not market.coarse
+    price = touch(quote, sign, passive=rests)
+    wait = int(section.maker_seconds * SECOND_NS)
+    order = first_order(quote, sign, rests=rests, wait_ns=wait)
     distance = max(section.trail_atr * desk.quarters.atr, price * section.stop_floor_bp / 1e4)
     days = section.long_hours / 24.0
     day = 1e4 * desk.returns.deviation(2) / sqrt(days)
@@ -341,14 +344,14 @@ def _plan(
     tilt = tilt_of(state.reading, sign, quote.ts_init)
     strength = min(1.0, max(0.0, (abs(desk.score) - 0.3) / 0.6))
     cost = round_trip_bp(
-        desk.specification, spread_bp(quote), maker_entry=True, maker_exit=False
+        desk.specification, spread_bp(quote), maker_entry=rests, maker_exit=False
     ) + funding_bp(desk, market, sign, section)
     return Plan(
         sign=sign,
-        style=OrderStyle.POST_ONLY,
-        limit=price,
+        style=order.style,
+        limit=order.limit,
         scale=min(1.2, scale * tilt),
-        ttl_ns=int(section.maker_seconds * SECOND_NS),
+        ttl_ns=order.ttl_ns,
         stop=price - sign * distance,
         time_stop_ns=int(MOMENTUM_TRADER.time_stop_seconds) * SECOND_NS,
         strength=strength,
@@ -376,8 +379,15 @@ def tilt_of(reading: SentimentReading | None, sign: int, now: int) -> float:
     return 1.0 - 0.2 * sign * tanh((reading.value - 50.0) / 25.0)
 
 
-def _take_instead(state: MomentumState, desk: MomentumDesk, now: int, ended: Wish) -> Outputs:
+def _take_instead(
+    state: MomentumState,
+    name: str,
+    now: int,
+    ended: Wish,
+    parameters: Parameters[MomentumSettings],
+) -> Outputs:
     """Follow an unfilled maker order with a taking one: a new signal of the same attempt."""
+    desk = state.desks[name]
     quote = desk.quote
     if now - ended.published < ended.ttl_ns or quote is None or ended.stop is None:
         return NOTHING
@@ -387,18 +397,22 @@ def _take_instead(state: MomentumState, desk: MomentumDesk, now: int, ended: Wis
         return refuse(state, desk, now, ReasonCode.NO_SETUP, abs(desk.score), 0.0)
     met = touch(quote, ended.sign, passive=False)
     stop = met - ended.sign * abs((ended.limit or met) - ended.stop)
-    spread = spread_bp(quote)
+    market = parameters.markets[name]
+    cost = round_trip_bp(
+        desk.specification, spread_bp(quote), maker_entry=False, maker_exit=False
+    ) + funding_bp(desk, market, ended.sign, parameters.section)
+    order = first_order(quote, ended.sign, rests=False, wait_ns=0)
     plan = Plan(
         sign=ended.sign,
-        style=OrderStyle.LIMIT_IOC,
-        limit=capped(met, ended.sign),
+        style=order.style,
+        limit=order.limit,
         scale=ended.scale,
-        ttl_ns=5 * SECOND_NS,
+        ttl_ns=order.ttl_ns,
         stop=stop,
         time_stop_ns=int(MOMENTUM_TRADER.time_stop_seconds) * SECOND_NS,
         strength=ended.strength,
         edge_bp=ended.edge_bp,
-        cost_bp=round_trip_bp(desk.specification, spread, maker_entry=False, maker_exit=False),
+        cost_bp=cost,
         reason="taking after the maker order expired",
     )
     return (enter(state, desk, now, plan, stage=ended.stage + 1),)
