@@ -138,6 +138,9 @@ class Execution:
     def _on_withdrawn(self, event: SignalWithdrawn) -> None:
         for one in event.cancels:
             self._cancel(one)
+        standing = self.orders.get(event.stands)
+        if standing is not None and event.ttl_ns and not standing.cancelling:
+            self._agenda.arm(self.name, event.stands, self._agenda.now + event.ttl_ns)
 
     def _send(self, request: OrderRequest) -> None:
         now = self._agenda.now

@@ -42,6 +42,11 @@ class DecisionCounts(msgspec.Struct):
         self.orders += 1
         self.approved += 1
 
+    def note_withdrawal(self, *, stands: bool) -> None:
+        """Count an answer without an order; a quote that stands was let through by every layer."""
+        self.withdrawn += 1
+        self.approved += stands
+
     def note_refusal(self, layer: int) -> None:
         """Count a refusal, and a pass for each layer before it."""
         self.rejected += 1

@@ -27,12 +27,11 @@ from hean.risk.decisions import LAYERS, SIGNAL, SIZER, SLOT, DecisionCounts, Gat
 from hean.risk.entry_layers import EntryLayers, Refused, Wish
 from hean.risk.exposure import Exposure, Key, WorkingOrder
 from hean.risk.limits import LastEntry
+from hean.risk.quote_changes import RISK_STEP, QuoteChanges, quote_changes
 from hean.risk.risk_sentinel import RiskSentinel
 from hean.risk.sizing import Sizing
 
 _OBJECTIONS: Final = {code: f"would_refuse.{code.value}" for code in ReasonCode}
-_CENT_OF_CENT: Final = Decimal("0.00000001")
-_INCOMPLETE: Final = "incomplete"
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -147,7 +146,7 @@ class RiskGate:
             protective_stop=entry.stop,
             targets=tuple([instrument.price(one) for one in signal.targets]),
             time_stop_ns=signal.time_stop_ns,
-            risk=sizing.risk.quantize(_CENT_OF_CENT),
+            risk=sizing.risk.quantize(RISK_STEP),
             size_factors=factors,
             cancels=cancels,
             replaces=replaces,
@@ -224,10 +223,11 @@ class RiskGate:
             sizings, refused, culprit = self._layers.size_group(wishes, is_quotes, key, len(old))
             self._sentinel.rooms.note_factor(signals[0].strategy, sizings[0].factor)
             if refused is None:
-                refused = self._layers.reserve(signals)
-            if refused is None:
-                self._mint_group(wishes, sizings, old)
-                return
+                changes = quote_changes(wishes, sizings, old)
+                refused = self._layers.reserve(signals, sends="" in changes.stands)
+                if refused is None:
+                    self._mint_group(wishes, sizings, changes)
+                    return
         if old:
             self._withdraw_orders(key, tuple(one.client_order_id for one in old), "refused")
         for index, signal in enumerate(signals):
@@ -237,17 +237,14 @@ class RiskGate:
                 self._reject(signal, Refused(refused.layer, ReasonCode.GROUP_INCOMPLETE))
 
     def _mint_group(
-        self, wishes: Sequence[Wish], sizings: Sequence[Sizing], old: list[WorkingOrder]
+        self, wishes: Sequence[Wish], sizings: Sequence[Sizing], changes: QuoteChanges
     ) -> None:
-        takes: list[str] = []
-        left = list(old)
-        for wish in wishes:
-            match = next((one for one in left if one.side is wish.signal.side), None)
-            takes.append("" if match is None else match.client_order_id)
-            if match is not None:
-                left.remove(match)
-        cancels = tuple(one.client_order_id for one in left)
-        for wish, sizing, replaces in zip(wishes, sizings, takes, strict=True):
+        cancels, pairs = changes.cancels, zip(changes.stands, changes.replaces, strict=True)
+        for wish, sizing, (stands, replaces) in zip(wishes, sizings, pairs, strict=True):
+            if stands:
+                self._withdraw(wish.signal, cancels, "it rests there already", stands)
+                cancels = ()
+                continue
             release = wish.signal.release_leg
             waits = 0 <= release < len(wishes) and release != wish.signal.leg
             self._mint(
@@ -341,7 +338,9 @@ class RiskGate:
         )
         self._withdraw(signal, cancels, "quotes pulled")
 
-    def _withdraw(self, signal: Signal, cancels: tuple[str, ...], reason: str) -> None:
+    def _withdraw(
+        self, signal: Signal, cancels: tuple[str, ...], reason: str, stands: str = ""
+    ) -> None:
         now = self._agenda.now
         self._bus.publish(
             SignalWithdrawn(
@@ -356,10 +355,12 @@ class RiskGate:
                 intent=signal.intent,
                 cancels=cancels,
                 reason=reason,
+                stands=stands,
+                ttl_ns=signal.ttl_ns if stands else 0,
             )
         )
         self._exposure.leave(cancels)
-        self._counts.withdrawn += 1
+        self._counts.note_withdrawal(stands=bool(stands))
 
     def _withdraw_orders(self, key: Key, orders: tuple[str, ...], cause: str) -> None:
         """Pull resting orders without a signal; the cause is the reason."""

@@ -1,7 +1,7 @@
 """Quotes and rungs: groups that are declared, not sent; the newest replaces the one before.
 
 A desk keeps every quote until its order has ended, also those a newer group has replaced: they may
-still fill.
+still fill. A quote declared anew as it rests already keeps its order: the gate names it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from hean.core.events import (
     OrderStyle,
     RefusedBy,
     SignalRejected,
+    SignalWithdrawn,
 )
 from hean.core.ids import client_order_id, signal_id
 from hean.core.instruments import Instrument
@@ -169,6 +170,8 @@ def ended_quote(desk: QuoteDesk, event: Event) -> Quoted | None:
             if event.refused_by is RefusedBy.STRATEGY:
                 return None
             found = next((one for one in desk.quotes if one.signal_id == event.signal_id), None)
+        case SignalWithdrawn():
+            found = _stood(desk, event)
         case OrderCancelled() | OrderExpired() | OrderRejected():
             found = quoted_order(desk, event.client_order_id)
         case OrderFilled():
@@ -178,6 +181,18 @@ def ended_quote(desk: QuoteDesk, event: Event) -> Quoted | None:
     if found is not None:
         desk.quotes.remove(found)
     return found
+
+
+def _stood(desk: QuoteDesk, event: SignalWithdrawn) -> Quoted | None:
+    """Let the order that rests already take the place of the quote it was declared anew as."""
+    asked = next((one for one in desk.quotes if one.signal_id == event.signal_id), None)
+    standing = quoted_order(desk, event.stands)
+    if asked is not None and standing is not None:
+        desk.quotes.remove(standing)
+        standing.signal_id, standing.published = asked.signal_id, asked.published
+        standing.leaving = asked.leaving
+        desk.quotes.insert(desk.quotes.index(asked), standing)
+    return asked
 
 
 def quoted_order(desk: QuoteDesk, order_id: str) -> Quoted | None:

@@ -64,7 +64,10 @@ class OrderRequest(Event, frozen=True, kw_only=True):
 
 
 class SignalWithdrawn(Event, frozen=True, kw_only=True):
-    """A signal that closes or places nothing; `cancels` are the orders to pull, perhaps none."""
+    """A signal that closes or places nothing; `cancels` are the orders to pull, perhaps none.
+
+    A quote that rests already is answered by the order that `stands` for it, with a new `ttl_ns`.
+    """
 
     key_field: ClassVar[str] = "strategy"
 
@@ -75,6 +78,8 @@ class SignalWithdrawn(Event, frozen=True, kw_only=True):
     intent: Intent
     cancels: tuple[str, ...] = ()
     reason: str = ""
+    stands: str = ""
+    ttl_ns: int = 0
 
 
 class SignalRejected(Event, frozen=True, kw_only=True):
