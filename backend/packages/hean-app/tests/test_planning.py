@@ -14,6 +14,7 @@ from hean.app.planning import (
     cushion_needed,
     make_plan,
     market_of,
+    parse_factors,
     parse_prices,
     parse_share,
     simulated_market,
@@ -45,7 +46,6 @@ from hean.risk import Entry, Factors, GroupRules, Place, PositionSizer, Room
 
 SETTINGS = settings_with()
 SIZER = PositionSizer(settings=SETTINGS, section=SETTINGS.risk)
-FULL = Factors(regime=1.0, confidence=1.0)
 DOGE = perpetual("DOGE", "0.00001", "1", "1000000", "0.0002")
 RULES: tuple[Instrument, ...] = (
     btc_perpetual(),
@@ -119,11 +119,12 @@ def sized(
                 )
             )
     left = room(terms, budget, equity, tier)
+    factors = Factors(regime=float(terms.size_factor), confidence=1.0)
     if len(entries) == 1:
-        return [SIZER.size(entries[0], left, places[0], FULL).quantity]
+        return [SIZER.size(entries[0], left, places[0], factors).quantity]
     is_quotes = structure.shape is Shape.RUNGS
     rules = GroupRules(stop=structure.stop, is_quotes=is_quotes)
-    found = SIZER.size_group(entries, left, places, FULL, rules)
+    found = SIZER.size_group(entries, left, places, factors, rules)
     return [one.quantity for one in found]
 
 
@@ -138,6 +139,7 @@ def sized(
     legs=st.integers(2, 10),
     equity=st.decimals(1, 20_000, places=2),
     drawdown=st.sampled_from(["0", "0", "0.05", "0.13"]),
+    factor=st.sampled_from(["1", "1", "0.35", "0.7", "1.2"]),
 )
 def test_the_sizer_agrees_with_every_verdict(
     first: int,
@@ -149,9 +151,10 @@ def test_the_sizer_agrees_with_every_verdict(
     legs: int,
     equity: Decimal,
     drawdown: str,
+    factor: str,
 ) -> None:
     """H1: an OK line trades on its budget in TRIAL, a FULL_ONLY one only in FULL, a NO nowhere."""
-    terms = terms_of(SETTINGS, Decimal(drawdown))
+    terms = replace(terms_of(SETTINGS, Decimal(drawdown)), size_factor=Decimal(factor))
     names = (RULES[first].id,)
     one = profile(stop_bp=stop, legs=1)
     if shape == "pair":
@@ -221,6 +224,25 @@ def test_more_capital_opens_more_and_drawdown_less() -> None:
     for before, after in zip(calm.lines, down.lines, strict=True):
         assert after.needed_budget >= before.needed_budget
         assert after.opens_at >= before.opens_at
+
+
+def test_measured_size_factors_raise_what_risk_needs() -> None:
+    """At k = 0.5 a budget set by the stop doubles, one set by the lot stays, others are k = 1."""
+    market = simulated_market(SETTINGS, [])
+    factors = parse_factors({"momentum_trader": 0.5, "hf_scalping": 0.5, "enhanced_grid": 1.0})
+    assert set(factors) == {"momentum_trader", "hf_scalping"}
+    plain, measured = make_plan(SETTINGS, market), make_plan(SETTINGS, market, factors=factors)
+    seen: set[str] = set()
+    for before, after in zip(plain.lines, measured.lines, strict=True):
+        seen.add(before.strategy)
+        if before.strategy == "momentum_trader":
+            assert before.set_by == "risk"
+            assert after.needed_budget == 2 * before.needed_budget
+        else:
+            assert after.needed_budget == before.needed_budget
+    assert {"momentum_trader", "hf_scalping", "enhanced_grid"} <= seen
+    with pytest.raises(DataError, match="size factor -1 of x is no number from 0 up"):
+        parse_factors({"x": -1})
 
 
 def test_a_plan_needs_the_prices_of_its_instruments(tmp_path: Path) -> None:

@@ -223,6 +223,7 @@ def write_capital(directory: Path) -> None:
     """Write `capital.json`: two strategies that move alike, one slot lost to the other."""
     matrix = [[1.0, 0.6], [0.6, 1.0]]
     content = {
+        "size_factors": {"funding_harvester": 1.0, "momentum_trader": 0.5},
         "correlation": {
             "names": ["funding_harvester", "momentum_trader"],
             "prior": [[1.0, 0.1], [0.1, 1.0]],

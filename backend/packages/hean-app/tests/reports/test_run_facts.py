@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from hean.app.reports.run_facts import read_funnel, read_summary, run_settings
+from hean.app.reports.run_facts import (
+    read_funnel,
+    read_size_factors,
+    read_summary,
+    run_settings,
+)
 from hean.core.errors import StateError
 
 
@@ -27,6 +32,15 @@ def test_a_damaged_summary_is_refused(tmp_path: Path) -> None:
     (tmp_path / "summary.json").write_text("{")
     with pytest.raises(StateError, match="is not JSON"):
         read_summary(tmp_path)
+
+
+def test_size_factors_are_what_the_run_measured(tmp_path: Path) -> None:
+    """They come back by strategy; a run that kept none is told to be made again."""
+    (tmp_path / "capital.json").write_text('{"size_factors": {"momentum_trader": 0.5}}')
+    assert read_size_factors(tmp_path) == {"momentum_trader": 0.5}
+    (tmp_path / "capital.json").write_text("{}")
+    with pytest.raises(StateError, match="names no size factors; run the backtest again"):
+        read_size_factors(tmp_path)
 
 
 def test_settings_are_those_of_the_newest_start(tmp_path: Path) -> None:

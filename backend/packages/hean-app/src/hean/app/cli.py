@@ -257,13 +257,24 @@ def plan(
         typer.Option("--price", metavar="COIN=USDT", help="A coin's price; may be repeated."),
     ] = None,
     drawdown: Annotated[str, typer.Option(help="Plan at this drawdown, a fraction.")] = "0",
+    run_dir: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="RUN_DIR", help="Use the size factors this run measured."),
+    ] = None,
     strategies: _StrategiesOption = None,
     overrides: _SetOption = None,
     as_json: _JsonOption = False,
 ) -> None:
     """Say what an account of this size can trade, what each line needs, and how to split it."""
     from hean.app.plan_view import print_plan
-    from hean.app.planning import make_plan, market_of, parse_share, simulated_market
+    from hean.app.planning import (
+        make_plan,
+        market_of,
+        parse_factors,
+        parse_share,
+        simulated_market,
+    )
+    from hean.app.reports.run_facts import read_size_factors
 
     loaded = load_settings(overrides, capital=capital, strategies=strategies).settings
     market = (
@@ -271,7 +282,9 @@ def plan(
         if instruments is None
         else market_of(instruments, price or ())
     )
-    print_plan(make_plan(loaded, market, drawdown=parse_share(drawdown)), as_json=as_json)
+    factors = {} if run_dir is None else parse_factors(read_size_factors(run_dir))
+    found = make_plan(loaded, market, drawdown=parse_share(drawdown), factors=factors)
+    print_plan(found, as_json=as_json)
 
 
 @data_app.command()

@@ -62,6 +62,7 @@ def as_data(plan: Plan) -> dict[str, Any]:
         "cap": _money(equity * terms.max_weight),
         "floor": _money(equity * terms.min_weight),
         "drawdown_multiplier": str(plan.multiplier),
+        "size_factors": {name: str(one) for name, one in plan.factors.items()},
         "market": plan.market.source,
         "prices": {name: str(price) for name, price in sorted(plan.market.prices.items())},
         "lines": [_line_data(plan, one) for one in plan.lines],
@@ -157,6 +158,10 @@ def _title(plan: Plan) -> Text:
     )
     if plan.multiplier != 1:
         line.append(f" In drawdown every risk is multiplied by {plan.multiplier:.3g}.", "yellow")
+    used = [name for name in plan.factors if any(one.strategy == name for one in plan.lines)]
+    if used:
+        said = ", ".join(f"{name} {plan.factors[name]:.3g}" for name in used)
+        line.append(f" Measured size factors k: {said}; 1 for the others.", "yellow")
     return line
 
 

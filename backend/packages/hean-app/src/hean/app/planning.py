@@ -66,10 +66,14 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account can trade. `idle` says, by strategy, why one has no line at all."""
+    """What an account can trade. `idle` says, by strategy, why one has no line at all.
+
+    `factors` are the measured size factors k that the lines were worked out with; others are 1.
+    """
 
     capital: Decimal
     multiplier: Decimal
+    factors: dict[str, Decimal]
     market: PlanMarket
     terms: PlanTerms
     lines: tuple[PlanLine, ...]
@@ -206,9 +210,27 @@ def terms_of(settings: AppSettings, drawdown: Decimal) -> PlanTerms:
     )
 
 
-def make_plan(settings: AppSettings, market: PlanMarket, *, drawdown: Decimal = ZERO) -> Plan:
-    """Return the plan of the settings' capital on a market, at a drawdown in [0, 1)."""
+def parse_factors(found: Mapping[str, float]) -> dict[str, Decimal]:
+    """Return measured size factors as decimals, without those of 1; `DataError` for one below 0."""
+    wrong = [name for name, one in found.items() if not 0.0 <= one < float("inf")]
+    if wrong:
+        raise DataError(f"the size factor {found[wrong[0]]} of {wrong[0]} is no number from 0 up")
+    return {name: decimal_of(one) for name, one in sorted(found.items()) if one != 1.0}
+
+
+def make_plan(
+    settings: AppSettings,
+    market: PlanMarket,
+    *,
+    drawdown: Decimal = ZERO,
+    factors: Mapping[str, Decimal] | None = None,
+) -> Plan:
+    """Return the plan of the settings' capital on a market, at a drawdown in [0, 1).
+
+    `factors` are size factors k by strategy, as a run measured them; who is not named has 1.
+    """
     capital, terms = settings.initial_capital, terms_of(settings, drawdown)
+    measured = factors or {}
     lines: list[PlanLine] = []
     idle: dict[str, str] = {}
     clusters: dict[str, str] = {}
@@ -218,7 +240,9 @@ def make_plan(settings: AppSettings, market: PlanMarket, *, drawdown: Decimal = 
         elif strategy.cannot_run_because:
             idle[strategy.name] = strategy.cannot_run_because
         else:
-            found = _lines(strategy.profile, settings, market, terms)
+            factor = measured.get(strategy.name, Decimal(1))
+            own = msgspec.structs.replace(terms, size_factor=factor)
+            found = _lines(strategy.profile, settings, market, own)
             lines.extend(found)
             clusters[strategy.name] = strategy.profile.cluster
             if not found:
@@ -227,6 +251,7 @@ def make_plan(settings: AppSettings, market: PlanMarket, *, drawdown: Decimal = 
     return Plan(
         capital=capital,
         multiplier=terms.multiplier,
+        factors=dict(measured),
         market=market,
         terms=terms,
         lines=tuple(lines),

@@ -27,6 +27,16 @@ def read_capital(directory: Path) -> dict[str, Any]:
     return _read(directory, "capital.json")
 
 
+def read_size_factors(directory: Path) -> dict[str, float]:
+    """Return each strategy's k, its median size factor in the run; `StateError` where none was."""
+    found: dict[str, float] | None = read_capital(directory).get("size_factors")
+    if found is None:
+        raise StateError(
+            f"{directory / 'capital.json'} names no size factors; run the backtest again"
+        )
+    return found
+
+
 def _read(directory: Path, name: str) -> dict[str, Any]:
     path = directory / name
     if not path.is_file():

@@ -184,10 +184,12 @@ def write_run(session: Session, directory: Path, summary: Summary, *, html: bool
 
 
 def _capital(system: TradingSystem) -> Summary:
-    """Return what only the running parts know: how strategies move together, who won which slot."""
+    """Return what only the running parts know: kinship, measured size factors, who won slots."""
     kinship, slots = system.portfolio.kinship, system.tracker.statistics()
     measured, moved, bins = kinship.measured()
+    rooms = system.risk.sentinel.rooms
     return {
+        "size_factors": {name: rooms.size_factor(name) for name in kinship.names},
         "correlation": {
             "names": kinship.names,
             "prior": kinship.prior(),
