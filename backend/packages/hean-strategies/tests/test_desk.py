@@ -3,6 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import msgspec
+import pytest
 
 from hean.core.events import (
     Intent,
@@ -15,6 +16,7 @@ from hean.core.events import (
     RegimeChanged,
     SignalRejected,
 )
+from hean.core.features import FrameBuilder, MicroPriceTable, micro_price
 from hean.core.ids import client_order_id
 from hean.core.testing import (
     BTC,
@@ -137,3 +139,34 @@ def test_a_wish_keeps_the_signals_terms() -> None:
     one = signal(style=OrderStyle.POST_ONLY)
     kept = wished(one, stage=2)
     assert (kept.intent, kept.style, kept.stage) == (Intent.OPEN, OrderStyle.POST_ONLY, 2)
+
+
+TABLE = MicroPriceTable(
+    version="made", corrections=tuple((at - 4.5, 2.0 * at - 9.0, 0.0) for at in range(10))
+)
+
+
+@pytest.mark.parametrize(("bid_size", "width"), [(9.0, 1), (1.0, 1), (4.0, 2), (9.9, 2), (5.0, 7)])
+def test_the_micro_price_is_looked_up_as_frames_do(bid_size: float, width: int) -> None:
+    """A fitted table gives the distance from the mid in bp, at the ticks and lots of the frame."""
+    desk = _desk()
+    desk.micro_price = TABLE
+    rules = desk.specification
+    event = msgspec.structs.replace(
+        quote(60_000.0, 60_000.0 + width * rules.tick), bid_size=bid_size, ask_size=10.0 - bid_size
+    )
+    builder = FrameBuilder(1.0 / rules.tick, 1.0 / rules.lot)
+    builder.add_quote(event)
+    row = builder.close()
+    fair = micro_price(row.bid, row.ask, row.bid_lots, row.top_lots - row.bid_lots, TABLE)
+    above = fair - (row.bid + row.ask) / 2.0
+    found = desks.micro_bp(desk, event, 0.5)
+    assert found == pytest.approx(1e4 * above / ((row.bid + row.ask) / 2.0), abs=1e-12)
+
+
+def test_without_a_table_a_share_of_the_weighted_mid_stands_in() -> None:
+    """Nine to one on 1 bp leans by 0.4 bp, of which the share is believed; nothing is nothing."""
+    event = msgspec.structs.replace(quote(59_997.0, 60_003.0), bid_size=9.0, ask_size=1.0)
+    assert desks.micro_bp(_desk(), event, 0.5) == pytest.approx(0.5 * 0.4)
+    empty = msgspec.structs.replace(event, bid_size=0.0, ask_size=0.0)
+    assert desks.micro_bp(_desk(), empty, 0.5) == 0.0

@@ -25,6 +25,7 @@ from hean.core.events import (
     Side,
     Signal,
 )
+from hean.core.features import MicroPriceTable
 from hean.core.synthetic.paths import walk
 from hean.core.testing import BTC, SECOND, START, book, btc_perpetual
 from hean.strategies.bench import Bench, Log, build
@@ -286,3 +287,20 @@ def test_the_micro_price_alone_can_lean_the_forecast(share: float) -> None:
     )  # fmt: skip
     found.feed(lean)
     assert found.strategy.state.desks[BTC].forecast == pytest.approx(share * 0.4 * 1.0)
+
+
+def test_a_fitted_table_leans_the_forecast_whatever_the_share() -> None:
+    """With a table the forecast moves by its correction in bp, not by the weighted mid."""
+    log = _log([])
+    section = HFScalping.section_type.model_validate({"micro_share": 0.0})
+    found = Bench(build(HFScalping, log, section), log)
+    found.run([_told(Regime.RANGE), *_second(0, PRICE, 0.0)])
+    desk = found.strategy.state.desks[BTC]
+    rows = ((0.0, 0.0, 0.0),) * 9 + ((0.0, 0.0, 6.0),)
+    desk.micro_price = MicroPriceTable(version="made", corrections=rows)
+    lean = Quote(
+        ts_event=BEGIN + 2, ts_init=BEGIN + 2, instrument=BTC, bid=PRICE - 3.0, ask=PRICE + 3.0,
+        bid_size=9.0, ask_size=1.0,
+    )  # fmt: skip
+    found.feed(lean)
+    assert desk.forecast == pytest.approx(1e4 * 6.0 * 0.1 / PRICE)

@@ -9,6 +9,7 @@ import pytest
 from hean.config import HEANSettings
 from hean.core.errors import SettingsError, StrategyError
 from hean.core.events import Event, Need, Quote, StrategyRegistered
+from hean.core.features import FeatureTables, InstrumentTables, MicroPriceTable
 from hean.core.testing import BTC, MINUTE, START, MiniSystem, btc_perpetual, quote
 from hean.strategies import (
     DeskState,
@@ -80,6 +81,7 @@ def _build(
     carries: tuple[Need, ...] = (Need.QUOTES, Need.BARS),
     kinds: dict[str, type[AnyStrategy]] | None = None,
     system: MiniSystem | None = None,
+    tables: FeatureTables | None = None,
 ) -> StrategySet:
     where = system or MiniSystem()
     return build_strategies(
@@ -92,6 +94,7 @@ def _build(
         instruments=(btc_perpetual(),),
         bar_intervals={BTC: 5 * MINUTE},
         kinds=kinds,
+        tables=tables,
     )
 
 
@@ -202,3 +205,36 @@ def test_the_default_set_says_why_it_waits() -> None:
     status = _build().status()
     assert status["momentum_trader"][BTC] == "waiting because nothing has triggered it yet"
     assert "trades (T)" in status["hf_scalping"][""]
+
+
+def _tables(correction: float, tick: float = 0.1) -> FeatureTables:
+    """Return tables for BTC whose corrections are all alike."""
+    table = MicroPriceTable(version="v", corrections=((correction,) * 3,) * 10)
+    own = InstrumentTables(tick=tick, lot=btc_perpetual().lot, micro_price=table)
+    return FeatureTables(
+        version="v", source="made", source_sha256="", first=0, last=0, instruments={BTC: own}
+    )
+
+
+def _correction(built: StrategySet) -> float | None:
+    """Return what the foreign strategy's desk of BTC corrects, None without a table."""
+    table = built["foreign"].state.desks[BTC].micro_price
+    return None if table is None else table.corrections[0][0]
+
+
+def test_fitted_tables_reach_the_desk_and_a_restore_keeps_those_of_this_start() -> None:
+    """A desk has the table given at the start, also after a snapshot made with another one."""
+    kinds: dict[str, type[AnyStrategy]] = {"foreign": Foreign}
+    old, new = _build(kinds=kinds, tables=_tables(0.1)), _build(kinds=kinds, tables=_tables(0.2))
+    assert (_correction(old), _correction(new)) == (0.1, 0.2)
+    new.restore(old.snapshot())
+    assert _correction(new) == 0.2
+    bare = _build(kinds=kinds)
+    bare.restore(old.snapshot())
+    assert _correction(bare) is None
+
+
+def test_a_table_of_another_tick_size_serves_nobody() -> None:
+    """A table fitted at another tick is not handed to a desk."""
+    built = _build(kinds={"foreign": Foreign}, tables=_tables(0.1, tick=0.5))
+    assert _correction(built) is None

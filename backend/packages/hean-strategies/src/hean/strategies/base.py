@@ -171,6 +171,7 @@ class Strategy(ABC, Generic[StateT, SectionT]):
         self.cannot_run_because = cannot_run_because
         self.parameters = Parameters(self.row, section, {one.instrument: one for one in markets})
         self.state = self.initial(self.parameters)
+        self._take_tables()
 
     @property
     def name(self) -> str:
@@ -285,6 +286,14 @@ class Strategy(ABC, Generic[StateT, SectionT]):
         for key, value in self.state.desks.items():
             found.desks.setdefault(key, value)
         self.state = cast("StateT", found)
+        self._take_tables()
+
+    def _take_tables(self) -> None:
+        """Give each desk this start's fitted table, whatever a restored state was made with."""
+        for market in self.markets:
+            desk = self.state.desks.get(market.instrument)
+            if desk is not None:
+                desk.micro_price = market.micro_price
 
 
 def _words(desk: Desk) -> str:

@@ -30,6 +30,7 @@ from hean.core.events import (
     SignalRejected,
     SignalWithdrawn,
 )
+from hean.core.features import MicroPriceTable, micro_lean_bp
 from hean.core.ids import client_order_id
 from hean.core.instruments import Instrument
 from hean.strategies.pace import SECOND_NS, Pace, PaceRules, Refusal
@@ -113,6 +114,8 @@ class Desk(msgspec.Struct, kw_only=True):
     holding: Holding | None = None
     pace: Pace = msgspec.field(default_factory=Pace)
     refused: Refused | None = None
+    micro_price: MicroPriceTable | None = None
+    """The fitted table of this start; a strategy sets it after every restore."""
 
     @property
     def idle(self) -> bool:
@@ -127,6 +130,26 @@ def mid(quote: Quote) -> float:
 def spread_bp(quote: Quote) -> float:
     """Return the spread in bp of mid."""
     return 2e4 * (quote.ask - quote.bid) / (quote.bid + quote.ask)
+
+
+def micro_bp(desk: Desk, quote: Quote, share: float) -> float:
+    """Return how far the micro-price lies above the mid in bp, by the desk's fitted table.
+
+    Without one, `share` of the weighted mid's distance from the mid stands in.
+    """
+    table = desk.micro_price
+    if table is None:
+        size = quote.bid_size + quote.ask_size
+        lean = quote.bid_size / size - 0.5 if size > 0.0 else 0.0
+        return share * spread_bp(quote) * lean
+    per_tick, per_lot = 1.0 / desk.specification.tick, 1.0 / desk.specification.lot
+    return micro_lean_bp(
+        int(quote.bid * per_tick + 0.5),
+        int(quote.ask * per_tick + 0.5),
+        int(quote.bid_size * per_lot + 0.5),
+        int(quote.ask_size * per_lot + 0.5),
+        table,
+    )
 
 
 def touch(quote: Quote, sign: int, *, passive: bool) -> float:

@@ -38,7 +38,7 @@ from hean.strategies.decisions import (
     refuse,
     round_trip_bp,
 )
-from hean.strategies.desk import Desk, book_refusal, mid, spread_bp, touch
+from hean.strategies.desk import Desk, book_refusal, micro_bp, mid, spread_bp, touch
 from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
 from hean.strategies.settlement import SettlementClock
 from hean.strategies.spec import HF_SCALPING, tunable
@@ -64,7 +64,7 @@ class ScalpingSettings(StrategySection):
     vpin_limit: float = tunable(HF_SCALPING, "vpin_limit", 0.7)
     """Percentile of flow toxicity above which it stays out, 0.5 to 0.9."""
     micro_share: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Share of the weighted mid's distance from mid that is believed; no table is fitted."""
+    """Share of the weighted mid's distance from mid that is believed where no table is fitted."""
     spread_limit: float = Field(default=1.5, ge=1.0, le=5.0)
     """Widest spread in units of its own average."""
     hold_seconds: float = Field(default=60.0, ge=10.0, le=60.0)
@@ -135,10 +135,7 @@ def _on_quote(state: ScalpingState, event: Quote, section: ScalpingSettings) -> 
     flow = desk.flow_bp
     if flow != flow:
         return NOTHING
-    size = event.bid_size + event.ask_size
-    lean = event.bid_size / size - 0.5 if size > 0.0 else 0.0
-    half = 1e4 * (event.ask - event.bid) / (event.ask + event.bid)
-    desk.forecast = forecast = flow + section.micro_share * 2.0 * half * lean
+    desk.forecast = forecast = flow + micro_bp(desk, event, section.micro_share)
     if desk.holding is not None:
         return _manage(state, desk, event.ts_init, section)
     if desk.entry is not None:
@@ -181,9 +178,7 @@ def _on_frame(state: ScalpingState, event: Frame, section: ScalpingSettings) -> 
 
 
 def _learn_noise(desk: ScalpingDesk, quote: Quote, section: ScalpingSettings) -> None:
-    size = quote.bid_size + quote.ask_size
-    lean = quote.bid_size / size - 0.5 if size > 0.0 else 0.0
-    desk.forecast = desk.flow_bp + section.micro_share * spread_bp(quote) * lean
+    desk.forecast = desk.flow_bp + micro_bp(desk, quote, section.micro_share)
     desk.noise.push(desk.forecast)
     if desk.noise.count >= _NOISE_WARM_UP:
         desk.noise_bp = desk.noise.deviation

@@ -10,7 +10,7 @@ from pydantic import Field
 from hean.core.events import OrderStyle, Quote
 from hean.strategies.base import StrategySection
 from hean.strategies.decisions import Plan, fee_bp
-from hean.strategies.desk import mid, spread_bp
+from hean.strategies.desk import micro_bp, mid
 from hean.strategies.pace import SECOND_NS
 from hean.strategies.quote_model import Intensity, half_spread_bp
 from hean.strategies.quoting import MakerDesk, may_open_short
@@ -40,7 +40,7 @@ class MarketMakingSettings(StrategySection):
     half_max_bp: float = tunable(INVENTORY_NEUTRAL_MM, "half_max_bp", 15)
     """Widest half-spread in bp, 8 to 25."""
     micro_share: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Share of the weighted mid's distance from mid that is believed; no table is fitted."""
+    """Share of the weighted mid's distance from mid that is believed where no table is fitted."""
     assumed_adverse_bp: float = Field(default=1.0, ge=0.0, le=10.0)
     """Adverse selection of a fill in bp until own fills measure it."""
 
@@ -89,9 +89,7 @@ def plans_of(desk: MarketMakingDesk, market: Quote, section: MarketMakingSetting
     )
     least = max(fee + 1.0, 1e4 * rules.tick / price)
     desk.half = half = min(max(width, least), max(section.half_max_bp, least))
-    size = market.bid_size + market.ask_size
-    lean = market.bid_size / size - 0.5 if size > 0.0 else 0.0
-    shift = section.micro_share * spread_bp(market) * lean
+    shift = micro_bp(desk, market, section.micro_share)
     shift += desk.flow_bp - sigma * desk.terms[1] * clips
     centre = price * (1.0 + shift / 1e4)
     bid = min(centre * (1.0 - half / 1e4), market.ask - rules.tick)

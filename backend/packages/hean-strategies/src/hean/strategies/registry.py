@@ -17,6 +17,7 @@ from hean.config import HEANSettings
 from hean.core.bus import Bus
 from hean.core.errors import SettingsError, StrategyError
 from hean.core.events import Need, StrategyRegistered
+from hean.core.features import FeatureTables
 from hean.core.instruments import Instrument
 from hean.core.market_view import MarketView
 from hean.core.snapshot import pack, unpack
@@ -24,7 +25,7 @@ from hean.core.timers import Agenda
 from hean.strategies.base import Strategy, StrategySection
 from hean.strategies.settings import StrategiesSettings
 from hean.strategies.spec import TABLE
-from hean.strategies.universe import assign
+from hean.strategies.universe import Market, assign
 
 GROUP = "hean.strategies"
 AnyStrategy = Strategy[Any, Any]
@@ -144,11 +145,12 @@ def build_strategies(
     instruments: Sequence[Instrument],
     bar_intervals: Mapping[str, int],
     kinds: Mapping[str, type[AnyStrategy]] | None = None,
+    tables: FeatureTables | None = None,
 ) -> StrategySet:
     """Set up every installed strategy on what the feed carries; nothing is attached yet.
 
-    `kinds` replaces the installed ones, for tests. Agenda and view are not handed on: a step sees
-    its state and the event alone.
+    `tables` are the fitted ones of this start. `kinds` replaces the installed ones, for tests.
+    Agenda and view are not handed on: a step sees its state and the event alone.
     """
     del settings, agenda, view
     built: list[AnyStrategy] = []
@@ -170,8 +172,17 @@ def build_strategies(
             kind(
                 section=own,
                 bus=bus,
-                markets=assignment.markets,
+                markets=tuple(_with_table(one, tables) for one in assignment.markets),
                 cannot_run_because=assignment.cannot_run_because,
             )
         )
     return StrategySet(built)
+
+
+def _with_table(market: Market, tables: FeatureTables | None) -> Market:
+    """Add the micro-price table that was fitted at this instrument's tick and lot size, if any."""
+    if tables is None:
+        return market
+    rules = market.specification
+    own = tables.of(market.instrument, rules.tick, rules.lot)
+    return msgspec.structs.replace(market, micro_price=own.micro_price)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from hean.core.events import Need
+from hean.core.features import MicroPriceTable
 from hean.core.instruments import Instrument
 from hean.strategies.pace import SECOND_NS
 from hean.strategies.spec import SpecRow
@@ -34,7 +35,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An instrument a strategy runs on: its rules, what the feed carries for it, its spot leg.
 
     `coarse` means bars only; `bar_ns` is the interval of the bars it will see. `spot` is empty
-    where the feed has none.
+    where the feed has none. `micro_price` is the fitted table of this start, None without one.
     """
 
     instrument: str
@@ -45,6 +46,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     spot: str = ""
     hedge: Instrument | None = None
     """The rules of the spot leg."""
+    micro_price: MicroPriceTable | None = None
 
     def has(self, need: Need) -> bool:
         """Return whether the feed carries the need here."""
