@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import msgspec
+from msgspec.structs import replace
+
 from hean.app.execution import Execution
 from hean.app.feeds import FeedDescription
 from hean.app.reconcile import Reconciliation
@@ -19,11 +22,12 @@ from hean.app.venues.paper import PaperVenue
 from hean.config import settings_sha256
 from hean.core.bus import Bus, Component
 from hean.core.bus_dlq import DeadLetterQueue
-from hean.core.events import InstrumentUpdated, RunStarted, WalletUpdated
+from hean.core.events import Evidence, InstrumentUpdated, RunStarted, WalletUpdated
 from hean.core.features.pipeline import FeaturePipeline
 from hean.core.ids import digest_of
 from hean.core.inflight_tracker import InFlightTracker
-from hean.core.journal import Journal, JournalRecorder
+from hean.core.journal import Journal
+from hean.core.journal_recorder import JournalRecorder
 from hean.core.kernel import SECOND_NS, Kernel
 from hean.core.market_view import MarketView
 from hean.core.timers import Agenda
@@ -66,6 +70,7 @@ class TradingSystem:
         self.run_id = digest_of(
             mode, description.name, description.digest, settings.random_seed, self.settings_sha256
         )
+        self.evidence: Mapping[str, Evidence] = {}
         self._build(sizer, strategies)
         self._attach()
 
@@ -151,6 +156,15 @@ class TradingSystem:
             component.attach(self.bus)
         self.bus.check_durable()
 
+    def take_evidence(self, evidence: Mapping[str, Evidence]) -> None:
+        """Bring, once and before the start, what strategies earned in an earlier run.
+
+        Without any nothing changes; else it is part of the run's id.
+        """
+        self.evidence = evidence
+        if evidence:
+            self.run_id = digest_of(self.run_id, msgspec.json.encode(evidence).decode())
+
     def start(self) -> None:
         """Take the start-up inputs: the same dispatch in every mode."""
         ts_ns = self.description.first
@@ -165,7 +179,8 @@ class TradingSystem:
                 )
             )
         for event in self.strategies.registered_events(ts_ns):
-            self.kernel.take(event)
+            brought = self.evidence.get(event.strategy)
+            self.kernel.take(replace(event, evidence=brought) if brought else event)
         account = self.venue.account()
         self.kernel.take(account)
         self.kernel.take(

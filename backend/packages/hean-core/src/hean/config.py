@@ -120,6 +120,8 @@ class HEANSettings(BaseModel):
     """Leverage set at the venue, and the most the account may use."""
     edge_guard: Literal["auto", "observe", "enforce"] = "auto"
     """Whether unproven strategies are refused: auto enforces live and observes otherwise."""
+    edge_evidence: Annotated[Path | None, Local()] = None
+    """Directory of an earlier run whose outcomes the edge guard counts, at today's fees."""
     inflight_ttl_seconds: float = Field(default=30.0, gt=0.0, le=3600.0)
     """Kernel seconds a reserved slot waits for the venue's acknowledgement."""
     inflight_sweep_seconds: float = Field(default=5.0, gt=0.0, le=600.0)

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from hean.app.evidence import bring_evidence, evidence_lines
 from hean.app.feeds.replay import DatasetFeed
 from hean.app.progress import Progress
 from hean.app.reports.summary import summarise, write_run
@@ -120,6 +121,7 @@ def replay_dataset(
             settings=loaded.settings, description=feed.description, journal=journal
         )
         refuse_if_nothing_runs(system, str(dataset))
+        bring_evidence(system, journal)
         if watch is not None:
             watch(system)
         session = Session(system, feed, journal)
@@ -165,9 +167,9 @@ def refuse_if_nothing_runs(system: TradingSystem, dataset: str) -> None:
 
 
 def announce_idle(system: TradingSystem) -> None:
-    """Name, before the first event, the strategies that cannot run and what is assumed."""
+    """Name, before the first event, who cannot run, what is assumed and what was brought."""
     for one in system.strategies.strategies:
         if one.section.enabled and one.cannot_run_because:
             sys.stderr.write(f"not running {one.profile.strategy}: {one.cannot_run_because}\n")
-    for note in system.description.notes:
+    for note in (*system.description.notes, *evidence_lines(system.evidence)):
         sys.stderr.write(f"note: {note}\n")

@@ -15,6 +15,7 @@ from pathlib import Path
 import anyio
 
 from hean.app.backtest import announce_idle, peak_rss_mb, refuse_if_nothing_runs
+from hean.app.evidence import bring_evidence
 from hean.app.feeds.sim import SimFeed
 from hean.app.lock import StateLock
 from hean.app.reports.summary import summarise, write_run
@@ -196,6 +197,7 @@ def _open(
         settings=settings, description=feed.description, journal=journal, mode="paper"
     )
     refuse_if_nothing_runs(system, "sim")
+    bring_evidence(system, journal)
     session = Session(system, feed, journal)
     session.open(session.facts())
     announce_idle(system)

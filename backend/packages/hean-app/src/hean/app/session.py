@@ -22,7 +22,7 @@ from hean.main import TradingSystem
 PACKAGES = ("hean-core", "hean-risk", "hean-portfolio", "hean-strategies", "hean-app")
 _FEED = "feed"
 _CURSOR = "cursor"
-_IDENTITY = ("mode", "feed", "seed", "dataset_sha256")
+_IDENTITY = ("mode", "feed", "seed", "dataset_sha256", "evidence")
 
 
 def package_versions() -> dict[str, str]:
@@ -58,6 +58,9 @@ class Session:
             "dataset_sha256": self.feed.description.digest,
             "settings_sha256": self.system.settings_sha256,
             "run_id": self.system.run_id,
+            "evidence": ""
+            if settings.edge_evidence is None
+            else str(settings.edge_evidence.resolve()),
             **{f"setting:{name}": value for name, value in effective(settings).items()},
             **{f"version:{name}": text for name, text in package_versions().items()},
             **more,
@@ -66,7 +69,8 @@ class Session:
     def open(self, facts: Mapping[str, str]) -> None:
         """Start fresh, or go on from the newest snapshot with the tail run again.
 
-        Raises `StateError` when the journal belongs to another mode, feed, dataset or seed.
+        Raises `StateError` when the journal belongs to another mode, feed, dataset, seed or
+        evidence.
         """
         segments = self.journal.segments()
         if segments:
@@ -102,10 +106,11 @@ class Session:
 
     def _check_identity(self, first: Segment, facts: Mapping[str, str]) -> None:
         for name in _IDENTITY:
-            if first.facts.get(name) != facts.get(name):
+            before, now = first.facts.get(name, ""), facts.get(name, "")
+            if before != now:
                 raise StateError(
-                    f"{self.journal.path.parent} was made with {name} {first.facts.get(name)!r}, "
-                    f"this run has {facts.get(name)!r}; give another directory or remove that one"
+                    f"{self.journal.path.parent} was made with {name} {before!r}, this run has "
+                    f"{now!r}; give another directory or remove that one"
                 )
 
     @property

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from hean.app.evidence import bring_evidence
 from hean.app.feeds.replay import DatasetFeed
 from hean.app.feeds.sim import COINS, START_NS, SimFeed
 from hean.app.reports.summary import summarise, write_run
@@ -178,6 +179,7 @@ def open_dataset(
     feed = DatasetFeed(dataset)
     journal = SqliteJournal(directory / "journal.db", durable=False)
     system = TradingSystem(settings=settings, description=feed.description, journal=journal)
+    bring_evidence(system, journal)
     if watch is not None:
         watch(system)
     session = Session(system, feed, journal)
@@ -197,6 +199,7 @@ def open_simulation(
     system = TradingSystem(
         settings=settings, description=feed.description, journal=journal, mode="paper"
     )
+    bring_evidence(system, journal)
     if watch is not None:
         watch(system)
     session = Session(system, feed, journal)

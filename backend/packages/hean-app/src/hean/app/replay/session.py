@@ -12,6 +12,7 @@ import tempfile
 from itertools import zip_longest
 from pathlib import Path
 
+from hean.app.evidence import recorded_evidence
 from hean.app.feeds import Feed
 from hean.app.feeds.replay import DatasetFeed
 from hean.app.feeds.sim import SimFeed
@@ -85,6 +86,7 @@ def _take_segment(
         journal=remade,
         mode=segment.facts["mode"],
     )
+    system.take_evidence(recorded_evidence(recorded) or {})
     session = Session(system, feed, remade)
     session.open_at(None if segment.snapshot is None else recorded.snapshot(segment.snapshot))
     commands = {

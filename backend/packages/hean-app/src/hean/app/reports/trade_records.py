@@ -18,9 +18,11 @@ from hean.core.edge import markout_bp
 from hean.core.events import (
     EdgeGuardChanged,
     Event,
+    FeeShare,
     GuardMode,
     Liquidity,
     OrderFilled,
+    OrderRequest,
     PositionClosed,
     PositionOpened,
     Regime,
@@ -29,13 +31,14 @@ from hean.core.events import (
     Signal,
     StrategyRegistered,
 )
-from hean.risk.edge_cells import MAJORS
+from hean.risk.edge_cells import cell_key, cell_name, symbol_group
 
 RECORDS: Final = tuple(
     one.__name__
     for one in (
         StrategyRegistered,
         Signal,
+        OrderRequest,
         OrderFilled,
         PositionOpened,
         PositionClosed,
@@ -45,6 +48,8 @@ RECORDS: Final = tuple(
 )
 """The types of a journal's records that `TradeRecords` reads."""
 UNKNOWN: Final = "unknown"
+_FAULTS: Final = frozenset({"would_refuse.EDGE", "would_refuse.NO_REBATE"})
+"""How the gate marks an order whose plan failed a check, where the guard only observes."""
 _BP: Final = 10_000.0
 _DUST: Final = Decimal("0.01")
 
@@ -69,7 +74,9 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
 
     `slippage_bp` is what the fills cost against the mid, already inside `gross_bp`; None unless
     the mid of each fill is known. `markouts` are of its maker fills, a tuple a horizon. `cell` is
-    the guard's. `regime` is that of the entry.
+    the guard's. `regime` is that of the entry, `opened_on` the instrument opened first.
+    `claimed_cost_bp` is what its signal said it would cost, 0 where it did not. `shares` is what
+    fees fall on, empty where the fills do not say. `promotes`: whether the guard counts it.
     """
 
     strategy: str
@@ -86,6 +93,11 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     maker_fills: int = 0
     markouts: tuple[tuple[float, ...], ...] = ()
     cell: str = ""
+    opened_on: str = ""
+    claimed_cost_bp: float = 0.0
+    promotes: bool = True
+    before_fees_bp: float = 0.0
+    shares: tuple[FeeShare, ...] = ()
 
 
 class _Leg(msgspec.Struct, frozen=True):
@@ -94,6 +106,7 @@ class _Leg(msgspec.Struct, frozen=True):
 
 
 class _Group(msgspec.Struct):
+    opened_on: str = ""
     open: list[str] = []
     legs: list[_Leg] = []
 
@@ -128,6 +141,8 @@ class TradeRecords:
         self._marks = marks or {}
         self._bases = bases or {}
         self._plans: dict[str, tuple[float, float]] = {}
+        self._costs: dict[str, float] = {}
+        self._faulted: set[str] = set()
         self._legs: dict[str, list[str]] = {}
         self._fills: dict[tuple[str, str], dict[str, OrderFilled]] = {}
         self._members: dict[tuple[str, str], str] = {}
@@ -152,6 +167,9 @@ class TradeRecords:
         match event:
             case Signal():
                 self._on_signal(event)
+            case OrderRequest():
+                if any(name in _FAULTS for name, _ in event.size_factors):
+                    self._faulted.add(event.signal_id)
             case OrderFilled():
                 fills = self._fills.setdefault((event.strategy, event.instrument), {})
                 fills.setdefault(event.fill_id, event)
@@ -169,6 +187,8 @@ class TradeRecords:
                 pass
 
     def _on_signal(self, event: Signal) -> None:
+        if event.cost_bp > 0.0:
+            self._costs[event.signal_id] = event.cost_bp
         if event.stop and event.targets and event.legs == 1:
             self._plans[event.signal_id] = (event.targets[0], event.stop)
         if event.group:
@@ -181,30 +201,33 @@ class TradeRecords:
         if key not in self._members:
             self._members[key] = event.group
             if event.group:
-                self._groups.setdefault(event.group, _Group()).open.append(event.instrument)
+                fresh = _Group(opened_on=event.instrument)
+                self._groups.setdefault(event.group, fresh).open.append(event.instrument)
 
     def _on_closed(self, event: PositionClosed) -> None:
         key = (event.strategy, event.instrument)
         leg = _Leg(event, tuple(self._fills.pop(key, {}).values()))
         name = self._members.pop(key, "")
         group = self._groups.get(name)
-        legs = [leg]
+        legs, opened_on = [leg], event.instrument
         if group is not None:
             group.open.remove(event.instrument)
             group.legs.append(leg)
             if group.open:
                 return
-            legs = self._groups.pop(name).legs
+            legs, opened_on = self._groups.pop(name).legs, group.opened_on
         notional = max(_notional(one.closed) for one in legs)
         if notional > 0.0:
-            self.trades.append(self._real(legs, notional))
+            self.trades.append(self._real(legs, notional, opened_on))
 
-    def _real(self, legs: list[_Leg], notional: float) -> Trade:
-        first = min(legs, key=lambda one: one.closed.opened_at).closed
+    def _real(self, legs: list[_Leg], notional: float, opened_on: str) -> Trade:
+        first = next(one.closed for one in legs if one.closed.instrument == opened_on)
         last = legs[-1].closed
         fills = [fill for leg in legs for fill in leg.fills]
         scale = _BP / notional
         makers = [fill for fill in fills if fill.liquidity is Liquidity.MAKER]
+        net_bp = fsum(float(one.closed.net) for one in legs) * scale
+        fees_bp = fsum(float(one.closed.fees) for one in legs) * scale
         return Trade(
             strategy=first.strategy,
             instrument=self._name(first.group, first.instrument),
@@ -212,16 +235,21 @@ class TradeRecords:
             kind=Kind.REAL,
             closed_ns=last.ts_init,
             gross_bp=fsum(float(one.closed.gross) for one in legs) * scale,
-            fees_bp=fsum(float(one.closed.fees) for one in legs) * scale,
+            fees_bp=fees_bp,
             funding_bp=fsum(float(one.closed.funding) for one in legs) * scale,
-            net_bp=fsum(float(one.closed.net) for one in legs) * scale,
+            net_bp=net_bp,
             slippage_bp=self._slippage(legs, scale),
             plan=None
             if len(legs) > 1
             else self._plan(first.signal_id, float(first.entry_price), first.side),
             maker_fills=len(makers),
             markouts=self._markouts(makers),
-            cell=self._cell(last.strategy, last.instrument, last.regime),
+            cell=self._cell(first.strategy, opened_on, first.regime),
+            opened_on=opened_on,
+            claimed_cost_bp=self._costs.get(first.signal_id, 0.0),
+            promotes=all(one.closed.signal_id not in self._faulted for one in legs),
+            before_fees_bp=net_bp + fees_bp,
+            shares=_shares(legs, notional),
         )
 
     def _shadow(self, event: ShadowClosed) -> Trade:
@@ -237,6 +265,11 @@ class TradeRecords:
             net_bp=event.net_bp,
             plan=self._plan(event.signal_id, event.entry_price, event.side),
             cell=self._cell(event.strategy, event.instrument, event.regime),
+            opened_on=event.instrument,
+            claimed_cost_bp=self._costs.get(event.signal_id, 0.0),
+            promotes=event.promotes,
+            before_fees_bp=event.net_bp + event.fees_bp - event.slippage_bp,
+            shares=event.shares,
         )
 
     def _name(self, group: str, instrument: str) -> str:
@@ -276,8 +309,23 @@ class TradeRecords:
         return tuple(tuple(values) for values in found.values())
 
     def _cell(self, strategy: str, instrument: str, regime: Regime | None) -> str:
-        group = "majors" if self._bases.get(instrument, instrument) in MAJORS else "others"
-        return f"{strategy}/{group}/{(regime or Regime.NORMAL).value}"
+        group = symbol_group(self._bases.get(instrument, instrument))
+        return cell_name(cell_key(strategy, group, regime))
+
+
+def _shares(legs: list[_Leg], notional: float) -> tuple[FeeShare, ...]:
+    """Return what was dealt as maker and as taker; nothing where a fill turned a position round."""
+    if not all(leg.fills and _is_whole(leg) for leg in legs):
+        return ()
+    dealt: dict[str, list[float]] = {}
+    for fill in (fill for leg in legs for fill in leg.fills):
+        parts = dealt.setdefault(fill.instrument, [0.0, 0.0])
+        value = float((fill.quantity + fill.base_fee) * fill.price)
+        parts[fill.liquidity is Liquidity.TAKER] += value / notional
+    return tuple(
+        FeeShare(instrument=name, maker=maker, taker=taker)
+        for name, (maker, taker) in dealt.items()
+    )
 
 
 def _regime(regime: Regime | None) -> str:

@@ -31,11 +31,15 @@ class PastOutcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A strategy's outcomes in the run `source`; without any, `refusal` says why."""
+    """A strategy's outcomes in the run `source`; without any, `refusal` says why.
+
+    `left_out` counts outcomes that today's fees cannot price.
+    """
 
     source: str
     refusal: str = ""
     outcomes: tuple[PastOutcome, ...] = ()
+    left_out: int = 0
 
 
 class PlanFault(msgspec.Struct, frozen=True, gc=False):
