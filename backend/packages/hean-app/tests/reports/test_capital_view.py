@@ -18,7 +18,8 @@ def test_the_terminal_names_everything_asked_for(capital_directory: Path) -> Non
     text = stream.getvalue()
     for wanted in (
         "Weights at the end", "What AutoPilot believes", "Active sets", "saved", "not followed",
-        "12 bins", "+0.60", "momentum_trader 3",
+        "12 bins", "+0.60", "momentum_trader 3", "Capital over time", "all, R", "Pairs",
+        "at most 10 of 10 in use",
     ):  # fmt: skip
         assert wanted in text
 

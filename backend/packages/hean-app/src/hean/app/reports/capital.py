@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
+from itertools import combinations, groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from hean.portfolio.shadow_book import FOLLOWED
 
 NORMAL_95: Final = 1.959963985
 _POINTS: Final = 60
+_MOMENTS: Final = 12
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +62,11 @@ class GateCost(msgspec.Struct, frozen=True, kw_only=True):
     mean_r: float
 
     @property
+    def total_r(self) -> float:
+        """What all that were followed made together, in R."""
+        return self.mean_r * self.followed
+
+    @property
     def verdict(self) -> str:
         """The interval in a word."""
         if self.low_bp is None or self.high_bp is None:
@@ -67,6 +74,25 @@ class GateCost(msgspec.Struct, frozen=True, kw_only=True):
         if self.high_bp < 0.0:
             return "saved"
         return "cost" if self.low_bp > 0.0 else "not told from nothing"
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """The account at a kernel time: equity in USDT, drawdown and weights, the largest first."""
+
+    ts_ns: int
+    equity: float
+    drawdown: float
+    weights: tuple[tuple[str, float], ...]
+
+
+class Likeness(msgspec.Struct, frozen=True, kw_only=True):
+    """How two strategies with results move together: believed, by results alone, and used."""
+
+    strategy: str
+    other: str
+    prior: float
+    measured: float
+    in_force: float
 
 
 class Weight(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +166,54 @@ def _arm(row: Row) -> Arm:
     )
 
 
+def capital_over_time(directory: Path, first_ns: int, last_ns: int) -> list[Moment]:
+    """Return the account at twelve even times from first to last, each with what was in force."""
+    times = sorted({first_ns + (last_ns - first_ns) * n // (_MOMENTS - 1) for n in range(_MOMENTS)})
+    values: list[Row] = []
+    at: list[int] = []
+    for row in rows_of(directory, "equity", ("ts_ns", "equity", "drawdown")):
+        at.append(row["ts_ns"])
+        values.append(row)
+    weights: list[dict[str, float]] = []
+    since: list[int] = []
+    rows = rows_of(directory, "allocations", ("ts_ns", "version", "strategy", "weight"))
+    for (ts_ns, _), found in _by_version(rows):
+        since.append(ts_ns)
+        weights.append({row["strategy"]: row["weight"] for row in found if row["weight"]})
+    moments: list[Moment] = []
+    for one in times:
+        place, held = bisect_right(at, one), bisect_right(since, one)
+        if not place:
+            continue
+        given = weights[held - 1] if held else {}
+        moments.append(
+            Moment(
+                ts_ns=one,
+                equity=float(values[place - 1]["equity"]),
+                drawdown=values[place - 1]["drawdown"],
+                weights=tuple(sorted(given.items(), key=lambda it: (-it[1], it[0]))),
+            )
+        )
+    return moments
+
+
+def likenesses(found: Mapping[str, Any]) -> list[Likeness]:
+    """Return every pair of strategies with results, those that results moved most first."""
+    names: list[str] = found["names"]
+    places = [place for place, name in enumerate(names) if name in found["moved"]]
+    pairs = [
+        Likeness(
+            strategy=names[i],
+            other=names[j],
+            prior=found["prior"][i][j],
+            measured=found["measured"][i][j],
+            in_force=found["in_force"][i][j],
+        )
+        for i, j in combinations(places, 2)
+    ]
+    return sorted(pairs, key=lambda one: (-abs(one.measured - one.prior), one.strategy, one.other))
+
+
 def last_weights(directory: Path) -> list[Weight]:
     """Return the lines of the last allocation, the largest weight first."""
     columns = msgspec.structs.fields(Weight)
@@ -209,7 +283,11 @@ def capital_data(directory: Path) -> dict[str, Any]:
         "active_sets": msgspec.to_builtins(sets),
         "gates": [
             msgspec.to_builtins(one)
-            | {"verdict": one.verdict, "is_followed": is_followed(one.code)}
+            | {
+                "total_r": one.total_r,
+                "verdict": one.verdict,
+                "is_followed": is_followed(one.code),
+            }
             for one in gate_costs(directory)
         ],
         "correlation": extra["correlation"],

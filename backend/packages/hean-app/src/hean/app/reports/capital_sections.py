@@ -15,6 +15,7 @@ from hean.app.reports.capital import (
     gate_costs,
     is_followed,
     last_weights,
+    likenesses,
     slot_rows,
 )
 from hean.app.reports.charts import WIDTH, Plot, colour, svg, time_ticks
@@ -23,6 +24,7 @@ from hean.app.reports.sections import card, signed, table
 
 _ROW: Final = 22
 _LEFT, _RIGHT, _FOOT = 190, 12, 26
+_PAIRS: Final = 10
 
 
 def capital_cards(directory: Path, places: Mapping[str, int], first: int, last: int) -> list[str]:
@@ -151,7 +153,7 @@ def gates_card(found: Sequence[GateCost]) -> str:
     for one in found:
         if not one.followed:
             said = "none reached an end" if is_followed(one.code) else "not followed"
-            rows.append([escape(one.code), f"{one.refused:,}", "0", "-", "-", "-", said])
+            rows.append([escape(one.code), f"{one.refused:,}", "0", "-", "-", "-", "-", said])
             continue
         bounds = "-"
         if one.low_bp is not None and one.high_bp is not None:
@@ -159,16 +161,16 @@ def gates_card(found: Sequence[GateCost]) -> str:
         rows.append(
             [
                 escape(one.code), f"{one.refused:,}", f"{one.followed:,}", signed(one.mean_bp),
-                bounds, f"{one.mean_r:+.3f}", one.verdict,
+                bounds, f"{one.mean_r:+.3f}", f"{one.total_r:+.1f}", one.verdict,
             ]
         )  # fmt: skip
-    heads = ("refusal", "refused", "followed", "mean bp", "95 % interval", "mean R", "")
-    body = table(heads, rows, (0, 6)) if rows else '<p class="sub">Nothing was refused.</p>'
+    heads = ("refusal", "refused", "followed", "mean bp", "95 % interval", "mean R", "all, R", "")
+    body = table(heads, rows, (0, 7)) if rows else '<p class="sub">Nothing was refused.</p>'
     return card("What the refusals saved or cost", hint, body)
 
 
 def correlation_card(found: Mapping[str, Any]) -> str:
-    """Return prior and measured correlation in one square."""
+    """Return prior correlation and that in force in one square, and what results alone say."""
     names: list[str] = found["names"]
     hint = (
         f"Below the diagonal what was believed before any result, above it what {found['bins']} "
@@ -184,7 +186,24 @@ def correlation_card(found: Mapping[str, Any]) -> str:
         idle = "" if name in found["moved"] else ' <span class="sub">no results</span>'
         rows.append([f"{i + 1} {escape(name)}{idle}", *cells])
     heads = ("", *(str(place + 1) for place in range(len(names))))
-    return card("How strategies move together", hint, table(heads, rows))
+    body = table(heads, rows) + _measured(found)
+    return card("How strategies move together", hint, body)
+
+
+def _measured(found: Mapping[str, Any]) -> str:
+    """Return the pairs that results moved most, with what the results alone say."""
+    pairs = likenesses(found)
+    if not pairs:
+        return '<p class="sub">No two strategies have results of their own.</p>'
+    said = f"Measured alone, without the prior: {len(pairs)} pairs with results"
+    said += f", the {_PAIRS} that results moved most." if len(pairs) > _PAIRS else "."
+    rows = [
+        [escape(one.strategy), escape(one.other)]
+        + [f"{value:+.2f}" for value in (one.prior, one.measured, one.in_force)]
+        for one in pairs[:_PAIRS]
+    ]
+    heads = ("strategy", "and", "believed", "measured", "in force")
+    return f'<p class="sub">{said}</p>' + table(heads, rows, (0, 1))
 
 
 def contention_card(slots: Mapping[str, Any]) -> str:

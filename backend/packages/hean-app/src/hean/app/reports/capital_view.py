@@ -15,16 +15,19 @@ from rich.text import Text
 from hean.app.reports.capital import (
     activations,
     capital_data,
+    capital_over_time,
     gate_costs,
     is_followed,
     last_weights,
+    likenesses,
     slot_rows,
 )
 from hean.app.reports.run_facts import read_capital, read_summary
-from hean.app.timespan import format_instant
+from hean.app.timespan import format_instant, parse_instant
 
 _PIPE_WIDTH: Final = 150
 _SETS: Final = 12
+_PAIRS: Final = 10
 
 
 def print_capital(directory: Path, *, as_json: bool) -> None:
@@ -41,17 +44,39 @@ def show_capital(directory: Path, console: Console) -> None:
     summary, extra = read_summary(directory), read_capital(directory)
     name = str(summary["dataset"].get("name") or summary["mode"])
     console.print(Text.assemble((name, "bold"), f"  capital of {directory}"), soft_wrap=True)
+    first = parse_instant(summary["started"], "started")
+    last = parse_instant(summary["ended"], "ended")
     for title, table in (
+        ("Capital over time (weights of equity; the rest is cash)",
+         moments_table(directory, first, last)),
         ("Weights at the end", weights_table(directory)),
         ("What AutoPilot believes (R per 8 h bin, 95 % interval)", arms_table(directory)),
-        ("Active sets", sets_table(directory)),
+        (f"Active sets (the last {_SETS}; all are in activations.parquet)", sets_table(directory)),
         ("What refusals saved or cost (net bp a signal, 95 % interval)", gates_table(directory)),
         (_correlation_title(extra["correlation"]), correlation_table(extra["correlation"])),
-        ("Slots: who won the last one, who was refused, to whom", slots_table(extra["slots"])),
-    ):
+        (f"Pairs that results moved most (at most {_PAIRS}; measured is without the prior)",
+         likenesses_table(extra["correlation"])),
+        (_slots_title(extra["slots"]), slots_table(extra["slots"])),
+    ):  # fmt: skip
         console.print()
         console.print(Text(title, "bold"), soft_wrap=True)
-        console.print(table)
+        if table.row_count:
+            console.print(table)
+        else:
+            console.print(Text("none", "dim"))
+
+
+def moments_table(directory: Path, first_ns: int, last_ns: int) -> Table:
+    """Return equity, drawdown and who had which weight, at even times."""
+    table = _table(("at",), ("equity", "drawdown"), "weights")
+    for one in capital_over_time(directory, first_ns, last_ns):
+        table.add_row(
+            format_instant(one.ts_ns),
+            f"{one.equity:,.2f}",
+            f"{100 * one.drawdown:.2f} %",
+            ", ".join(f"{name} {100 * weight:.1f} %" for name, weight in one.weights) or "-",
+        )
+    return table
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str], last: str = "") -> Table:
@@ -109,18 +134,17 @@ def sets_table(directory: Path) -> Table:
         table.add_row(
             format_instant(one.ts_ns), one.mode, str(len(one.active)), ", ".join(one.active)
         )
-    if len(sets) > _SETS:
-        table.caption = f"{len(sets) - _SETS} earlier ones are in activations.parquet"
     return table
 
 
 def gates_table(directory: Path) -> Table:
     """Return what each refusal saved or cost."""
-    table = _table(("refusal",), ("refused", "followed", "mean", "low", "high", "mean R"), "")
+    numbers = ("refused", "followed", "mean", "low", "high", "mean R", "all, R")
+    table = _table(("refusal",), numbers, "")
     for one in gate_costs(directory):
         if not one.followed:
             said = "none reached an end" if is_followed(one.code) else "not followed"
-            table.add_row(one.code, f"{one.refused:,}", "0", "-", "-", "-", "-", said)
+            table.add_row(one.code, f"{one.refused:,}", "0", "-", "-", "-", "-", "-", said)
             continue
         table.add_row(
             one.code,
@@ -130,6 +154,7 @@ def gates_table(directory: Path) -> Table:
             _bp(one.low_bp),
             _bp(one.high_bp),
             f"{one.mean_r:+.3f}",
+            f"{one.total_r:+.1f}",
             one.verdict,
         )
     return table
@@ -160,11 +185,25 @@ def correlation_table(found: dict[str, Any]) -> Table:
     return table
 
 
+def likenesses_table(found: dict[str, Any]) -> Table:
+    """Return the pairs with results: believed, by results alone, and in force."""
+    table = _table(("strategy", "and"), ("believed", "measured", "in force"))
+    for one in likenesses(found)[:_PAIRS]:
+        values = (one.prior, one.measured, one.in_force)
+        table.add_row(one.strategy, one.other, *(f"{value:+.2f}" for value in values))
+    return table
+
+
+def _slots_title(slots: dict[str, Any]) -> str:
+    used = f"at most {slots['peak']} of {slots['max']} in use"
+    if not slots["contended"]:
+        return f"Slots: never scarce, {used}"
+    return f"Slots, {used}: who won the last one, who was refused, to whom"
+
+
 def slots_table(slots: dict[str, Any]) -> Table:
     """Return who won and lost when slots were scarce."""
     table = _table(("strategy",), ("won", "refused"), "lost to")
     for name, won, refused, words in slot_rows(slots):
         table.add_row(name, f"{won:,}", f"{refused:,}", words or "-")
-    if not slots["contended"]:
-        table.caption = f"never scarce: at most {slots['peak']} of {slots['max']} in use"
     return table
