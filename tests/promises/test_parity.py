@@ -53,12 +53,25 @@ def test_another_setting_is_named_as_the_first_difference(command: Command, copi
     assert run.removeprefix("  run:").strip() != replay.removeprefix("  replay:").strip()
 
 
+def _pages(copied: Path, change: Callable[[int, bytes], bytes]) -> None:
+    """Rewrite each record of a journal by its number; the hashes stay as they were."""
+    database = sqlite3.connect(copied / "journal.db")
+    pages = database.execute("SELECT last, records FROM pages ORDER BY last").fetchall()
+    number = 0
+    with database:
+        for last, records in pages:
+            lines: list[bytes] = []
+            for line in records.split(b"\n"):
+                number += 1
+                lines.append(change(number, line))
+            values = (b"\n".join(lines), last)
+            database.execute("UPDATE pages SET records = ? WHERE last = ?", values)
+    database.close()
+
+
 def test_a_tampered_journal_is_named_by_its_record(command: Command, copied: Path) -> None:
     """One changed byte breaks the hash chain at that record: one sentence, exit 4."""
-    database = sqlite3.connect(copied / "journal.db")
-    with database:
-        database.execute("UPDATE records SET payload = CAST(payload || ' ' AS BLOB) WHERE seq = 40")
-    database.close()
+    _pages(copied, lambda number, line: line + b" " if number == 40 else line)
     code, _, err = command("replay", copied, "--verify")
     assert code == 4
     assert err.splitlines()[-1].startswith("error: ")
@@ -69,20 +82,24 @@ def test_a_forged_decision_is_a_difference(command: Command, copied: Path) -> No
     """A decision forged together with its chain still differs from what the inputs give: exit 4."""
     from hashlib import blake2b
 
+    forged: list[int] = []
+    hashes: list[bytes] = [bytes(32)]
+
+    def forge(number: int, line: bytes) -> bytes:
+        if line.startswith(b'{"type":"ORDER_REQUEST"') and not forged:
+            forged.append(number)
+            line = json.dumps({**json.loads(line), "quantity": "9"}, separators=(",", ":")).encode()
+        hashes.append(blake2b(hashes[-1] + line, digest_size=32).digest())
+        return line
+
+    _pages(copied, forge)
     database = sqlite3.connect(copied / "journal.db")
-    rows = database.execute("SELECT seq, type, payload FROM records ORDER BY seq").fetchall()
-    forged, head = 0, bytes(32)
+    first = 1
     with database:
-        for seq, kind, payload in rows:
-            if kind == "OrderRequest" and not forged:
-                forged = seq
-                change = json.loads(payload)
-                change["quantity"] = "9"
-                payload = json.dumps(change).encode()
-            head = blake2b(head + payload, digest_size=32).digest()
-            database.execute(
-                "UPDATE records SET payload = ?, hash = ? WHERE seq = ?", (payload, head, seq)
-            )
+        for (last,) in database.execute("SELECT last FROM pages ORDER BY last").fetchall():
+            values = (b"".join(hashes[first : last + 1]), last)
+            database.execute("UPDATE pages SET hashes = ? WHERE last = ?", values)
+            first = last + 1
     database.close()
     assert forged
     code, out, _ = command("replay", copied, "--verify")

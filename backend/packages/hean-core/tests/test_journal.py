@@ -5,30 +5,16 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from hean.core.errors import JournalError
-from hean.core.events.base import Event
-from hean.core.events.decision import RefusedBy, SignalRejected
-from hean.core.events.portfolio import EquityUpdated
-from hean.core.events.reasons import ReasonCode
-from hean.core.events.system import JournalFailed
-from hean.core.events.union import encode
-from hean.core.journal import GENESIS, JournalRecorder, MemoryJournal, SqliteJournal
+from hean.core.errors import JournalError, StateError
+from hean.core.journal import GENESIS, MemoryJournal, SqliteJournal
 from hean.core.testing import (
-    BTC,
-    MINUTE,
     START,
-    MiniSystem,
-    accepted,
-    filled,
     order_request,
     position_opened,
-    quote,
-    signal,
 )
 
 
@@ -42,27 +28,7 @@ def journal(tmp_path: Path) -> Iterator[SqliteJournal]:
 
 def _add(journal: SqliteJournal | MemoryJournal, count: int, *, first: int = 1) -> None:
     for number in range(first, first + count):
-        event = position_opened(at=START + number)
-        journal.append(number, event.ts_init, "PositionOpened", encode(event))
-
-
-def _equity(wallet: str, at: int) -> EquityUpdated:
-    return EquityUpdated(
-        ts_event=at,
-        ts_init=at,
-        equity=Decimal(wallet),
-        wallet=Decimal(wallet),
-        unrealised=Decimal(0),
-        nav=1.0,
-        high_water_mark=1.0,
-        drawdown=0.0,
-        day_start=1.0,
-        day_high=1.0,
-        mark_age_ns=0,
-        realised=Decimal(0),
-        fees=Decimal(0),
-        funding=Decimal(0),
-    )
+        journal.append(number, position_opened(at=START + number))
 
 
 def test_memory_and_file_have_the_same_chain(journal: SqliteJournal) -> None:
@@ -81,7 +47,7 @@ def test_records_come_back_as_events_by_type(journal: SqliteJournal) -> None:
     """Records are found by type, in order, and decode to the events that were written."""
     _add(journal, 3)
     order = order_request()
-    journal.append(4, order.ts_init, "OrderRequest", encode(order))
+    journal.append(4, order)
     journal.commit()
     (found,) = journal.records(["OrderRequest"])
     assert found.event() == order
@@ -91,16 +57,18 @@ def test_records_come_back_as_events_by_type(journal: SqliteJournal) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE records SET payload = X'7b7d' WHERE seq = 5",
-        "DELETE FROM records WHERE seq = 5",
-        "UPDATE records SET hash = X'00' WHERE seq = 5",
+        "UPDATE pages SET records = CAST(replace(CAST(records AS TEXT), '0005,', '0006,') AS BLOB)",
+        "DELETE FROM pages WHERE last = 6",
+        "UPDATE pages SET hashes = zeroblob(64) WHERE last = 6",
     ],
 )
 def test_a_changed_record_breaks_the_chain(tmp_path: Path, change: str) -> None:
-    """Changing or removing one record makes verification name its place."""
+    """Changing a record, its hash or removing its page makes verification name its place."""
     path = tmp_path / "journal.db"
     opened = SqliteJournal(path)
-    _add(opened, 9)
+    for first in (1, 5, 7):
+        _add(opened, 4 if first == 1 else 2, first=first)
+        opened.commit()
     opened.close()
     with sqlite3.connect(path) as database:
         database.execute(change)
@@ -109,6 +77,53 @@ def test_a_changed_record_breaks_the_chain(tmp_path: Path, change: str) -> None:
     with pytest.raises(JournalError, match="record 5"):
         again.verify_chain()
     again.close()
+
+
+def test_a_damaged_page_is_named(tmp_path: Path) -> None:
+    """A page that cannot be read is refused by the number of its last record."""
+    path = tmp_path / "journal.db"
+    opened = SqliteJournal(path)
+    _add(opened, 9)
+    opened.close()
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE pages SET inputs = X'C1' WHERE last = 9")
+    database.close()
+    again = SqliteJournal(path)
+    with pytest.raises(JournalError, match="page that ends with record 9"):
+        again.verify_chain()
+    again.close()
+
+
+def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:
+    """A file with tables of an older layout is left alone, and the error says what to do."""
+    path = tmp_path / "journal.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE records (seq INTEGER PRIMARY KEY)")
+    database.close()
+    with pytest.raises(StateError, match="another version of HEAN"):
+        SqliteJournal(path)
+
+
+def test_a_snapshot_within_an_old_page_goes_on_from_there(tmp_path: Path) -> None:
+    """A restart from a snapshot taken amid a page expects only the records behind it."""
+    path = tmp_path / "journal.db"
+    opened = SqliteJournal(path)
+    _add(opened, 7)
+    opened.close()
+    again = SqliteJournal(path)
+    again.begin_segment(None, {})
+    _add(again, 4)
+    again.save_snapshot(4, START, {})
+    again.close()
+    last = SqliteJournal(path)
+    last.begin_segment(last.snapshot(), {})
+    assert last.tail_left == 3
+    _add(last, 5, first=5)
+    last.commit()
+    memory = MemoryJournal()
+    _add(memory, 9)
+    assert last.verify_chain() == memory.head
+    last.close()
 
 
 def test_a_restart_runs_its_tail_again_and_goes_on(tmp_path: Path) -> None:
@@ -143,7 +158,7 @@ def test_a_tail_that_comes_out_differently_is_refused(tmp_path: Path) -> None:
     again.begin_segment(None, {})
     _add(again, 1)
     with pytest.raises(JournalError, match="record 2 was PositionOpened"):
-        again.append(2, START, "OrderRequest", b"{}")
+        again.append(2, order_request())
     again.close()
 
 
@@ -185,7 +200,6 @@ def test_letters_are_spilled_read_again_and_buried(journal: SqliteJournal) -> No
 _WRITER = """
 import sys
 from pathlib import Path
-from hean.core.events.union import encode
 from hean.core.journal import SqliteJournal
 from hean.core.testing import START, position_opened
 
@@ -193,8 +207,7 @@ journal = SqliteJournal(Path(sys.argv[1]))
 number = 0
 while True:
     number += 1
-    event = position_opened(at=START + number)
-    journal.append(number, event.ts_init, "PositionOpened", encode(event))
+    journal.append(number, position_opened(at=START + number))
     if number % 50 == 0:
         journal.commit()
         print(number, flush=True)
@@ -221,80 +234,6 @@ def test_a_killed_writer_leaves_a_whole_prefix(tmp_path: Path) -> None:
     again.close()
 
 
-def _recorded() -> tuple[MiniSystem, MemoryJournal, JournalRecorder]:
-    system = MiniSystem()
-    journal = MemoryJournal()
-    recorder = system.add(JournalRecorder(journal=journal, kernel=system.kernel))
-    return system, journal, recorder
-
-
-def test_the_recorder_keeps_what_decides_and_leaves_the_market_out() -> None:
-    """Orders, fills and positions are journaled with the input that caused them; quotes are not."""
-    system, journal, _ = _recorded()
-    order = order_request()
-    system.take(quote(), signal(), order, accepted(order), filled(order), position_opened())
-    assert [record.type for record in journal.records] == [
-        "Signal",
-        "OrderRequest",
-        "OrderAccepted",
-        "OrderFilled",
-        "PositionOpened",
-    ]
-    assert [record.input_sequence for record in journal.records] == [2, 3, 4, 5, 6]
-
-
-def test_only_the_gates_refusals_are_journaled() -> None:
-    """A strategy's own refusal is counted elsewhere; the gate's is a decision and is kept."""
-    system, journal, _ = _recorded()
-    for who in RefusedBy:
-        system.take(
-            SignalRejected(
-                ts_event=START,
-                ts_init=START,
-                signal_id="s",
-                strategy="alpha",
-                instrument=BTC,
-                layer="PACE",
-                code=ReasonCode.COOLDOWN,
-                refused_by=who,
-            )
-        )
-    (record,) = journal.records
-    kept = record.event()
-    assert isinstance(kept, SignalRejected)
-    assert kept.refused_by is RefusedBy.GATE
-
-
-def test_equity_is_sampled_by_wallet_and_minute() -> None:
-    """Equity is kept when the wallet moved, else once a minute, also across a restart."""
-    system, journal, recorder = _recorded()
-    times = [0, 1, 59, 60, 61]
-    for second in times:
-        system.take(_equity("300", START + second * MINUTE // 60))
-    system.take(_equity("301", system.now))
-    assert [(one.ts_ns - START) * 60 // MINUTE for one in journal.records] == [0, 60, 61]
-    other = JournalRecorder(journal=journal, kernel=system.kernel)
-    other.restore(recorder.snapshot())
-    assert other.snapshot() == recorder.snapshot()
-    later = MiniSystem()
-    later.add(other)
-    later.take(_equity("301", system.now + 1))
-    assert len(journal.records) == 3
-
-
-def test_a_journal_that_cannot_be_written_is_told_once() -> None:
-    """A failing disk is announced as `JournalFailed` once, and again only for a new failure."""
-    system, journal, _ = _recorded()
-    journal.failure = "disk full"
-    system.take(position_opened(), position_opened())
-    assert [one.error for one in system.of(JournalFailed)] == ["disk full"]
-    journal.failure = ""
-    system.take(position_opened())
-    journal.failure = "disk full"
-    system.take(position_opened())
-    assert len(system.of(JournalFailed)) == 2
-
-
 def test_a_disk_that_refuses_loses_no_record(tmp_path: Path) -> None:
     """Records that could not be written wait and follow when the disk takes them again."""
     path = tmp_path / "journal.db"
@@ -313,15 +252,3 @@ def test_a_disk_that_refuses_loses_no_record(tmp_path: Path) -> None:
     assert opened.verify_chain() == opened.head
     assert len(list(opened.records())) == 5000
     opened.close()
-
-
-def test_equal_runs_have_equal_heads() -> None:
-    """Two systems fed the same inputs journal the same bytes."""
-    heads: list[bytes] = []
-    for _ in range(2):
-        system, journal, _ = _recorded()
-        order = order_request()
-        events: tuple[Event, ...] = (order, accepted(order), filled(order))
-        system.take(*events)
-        heads.append(journal.head)
-    assert heads[0] == heads[1] != GENESIS

@@ -31,13 +31,13 @@ from hean.core.instruments import (
 from hean.core.journal import (
     DeadLetter,
     Journal,
-    JournalRecorder,
     MemoryJournal,
     Record,
     Segment,
     Snapshot,
     SqliteJournal,
 )
+from hean.core.journal_recorder import JournalRecorder
 from hean.core.kernel import Kernel
 from hean.core.market_view import Mark, MarketView
 from hean.core.slot_policy import SlotPolicy

@@ -1,7 +1,8 @@
 """The journal: the truth of a run. SQLite in WAL mode, hash-chained, snapshots beside the tail.
 
 A record's hash is BLAKE2b over the previous hash and its own bytes; neither wall time, path nor
-host is among them, so equal runs have equal heads. Snapshots carry the record count they stand at.
+host is among them, so equal runs have equal heads. What one commit writes is one page: records as
+lines of JSON, their inputs, their hashes. Snapshots carry the record count they stand at.
 After a kill the newest snapshot is restored and its tail is run again: each re-made record is held
 against the one written before, until they run out.
 """
@@ -18,37 +19,19 @@ from typing import Final, Protocol
 
 import msgspec
 
-from hean.core.bus import Bus, Stage
-from hean.core.errors import JournalError
-from hean.core.events import (
-    DURABLE,
-    DeadLettered,
-    EdgeGuardChanged,
-    EquityUpdated,
-    Event,
-    JournalFailed,
-    OperatorCommand,
-    RefusedBy,
-    RunEnded,
-    RunStarted,
-    ShadowClosed,
-    SignalRejected,
-    SignalWithdrawn,
-    StrategyRegistered,
-    VenueStateChanged,
-    decode,
-    encode,
-)
-from hean.core.kernel import Kernel
-from hean.core.snapshot import pack, unpack
+from hean.core.errors import JournalError, StateError
+from hean.core.events import EVENT_TYPES, Event, decode, encode
 
 GENESIS: Final = b"\x00" * 32
-_GROUP: Final = 4096
-_EQUITY_SAMPLE_NS: Final = 60_000_000_000
+_HASH: Final = len(GENESIS)
+_GROUP: Final = 1024
+_FORMAT: Final = 2
+_TAG_AT: Final = len(b'{"type":"')
+_NAMES: Final = {str(kind.__struct_config__.tag).encode(): kind.__name__ for kind in EVENT_TYPES}
 _KEEP_SNAPSHOTS: Final = 2
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS records (seq INTEGER PRIMARY KEY, input INTEGER NOT NULL,
-    ts_ns INTEGER NOT NULL, type TEXT NOT NULL, payload BLOB NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS pages (last INTEGER PRIMARY KEY, inputs BLOB NOT NULL,
+    records BLOB NOT NULL, hashes BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS snapshots (id INTEGER PRIMARY KEY, input INTEGER NOT NULL,
     ts_ns INTEGER NOT NULL, records INTEGER NOT NULL, head BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS states (snapshot INTEGER NOT NULL, component TEXT NOT NULL,
@@ -67,10 +50,13 @@ class Record(msgspec.Struct, frozen=True):
 
     seq: int
     input_sequence: int
-    ts_ns: int
-    type: str
     payload: bytes
     hash: bytes
+
+    @property
+    def type(self) -> str:
+        """The name of its event's type, told by its first bytes; empty where they were changed."""
+        return _NAMES.get(self.payload[_TAG_AT : self.payload.find(b'"', _TAG_AT)], "")
 
     def event(self) -> Event:
         return decode(self.payload)
@@ -114,7 +100,7 @@ class Journal(Protocol):
     @property
     def count(self) -> int: ...
 
-    def append(self, input_sequence: int, ts_ns: int, type_name: str, payload: bytes) -> None: ...
+    def append(self, input_sequence: int, event: Event) -> None: ...
 
     @property
     def failure(self) -> str:
@@ -130,36 +116,82 @@ class Journal(Protocol):
     def bury(self, number: int, handler: str, error: str, data: bytes) -> None: ...
 
 
+class _Chain:
+    """Events on their way into a journal: encoded and hashed in one go, when that is asked for."""
+
+    __slots__ = ("_events", "_head", "count", "hashes", "inputs", "lines")
+
+    def __init__(self, count: int, head: bytes) -> None:
+        self.count = count
+        self.inputs: list[int] = []
+        self.lines: list[bytes] = []
+        self.hashes: list[bytes] = []
+        self._events: list[Event] = []
+        self._head = head
+
+    def append(self, input_sequence: int, event: Event) -> None:
+        self.count += 1
+        self.inputs.append(input_sequence)
+        self._events.append(event)
+
+    def settle(self) -> bytes:
+        """Give every event its bytes and its hash; return the newest hash."""
+        head = self._head
+        for event in self._events:
+            line = encode(event)
+            head = blake2b(head + line, digest_size=_HASH).digest()
+            self.lines.append(line)
+            self.hashes.append(head)
+        self._events.clear()
+        self._head = head
+        return head
+
+    def forget(self) -> None:
+        """Let go of what was written."""
+        self.inputs.clear()
+        self.lines.clear()
+        self.hashes.clear()
+
+    def records(self) -> list[Record]:
+        """Return what was settled and not forgotten."""
+        first = self.count - len(self.inputs) + 1
+        settled = zip(self.inputs, self.lines, self.hashes, strict=True)
+        return [Record(first + place, *one) for place, one in enumerate(settled)]
+
+
 class MemoryJournal:
     """Keeps the chain's head and, if asked, the records themselves."""
 
     def __init__(self, *, keep: bool = True) -> None:
-        self.records: list[Record] = []
         self._keep = keep
-        self._head = GENESIS
-        self._count = 0
+        self._chain = _Chain(0, GENESIS)
         self._spilled: dict[int, bytes] = {}
         self.failure = ""
         self.dead_letters: dict[int, DeadLetter] = {}
 
     @property
     def head(self) -> bytes:
-        return self._head
+        return self._chain.settle()
 
     @property
     def count(self) -> int:
-        return self._count
+        return self._chain.count
 
-    def append(self, input_sequence: int, ts_ns: int, type_name: str, payload: bytes) -> None:
-        self._count += 1
-        self._head = blake2b(self._head + payload, digest_size=32).digest()
-        if self._keep:
-            self.records.append(
-                Record(self._count, input_sequence, ts_ns, type_name, payload, self._head)
-            )
+    @property
+    def records(self) -> list[Record]:
+        self._chain.settle()
+        return self._chain.records()
+
+    def append(self, input_sequence: int, event: Event) -> None:
+        self._chain.append(input_sequence, event)
+        if not self._keep and self._chain.count % _GROUP == 0:
+            self.commit()
 
     def commit(self) -> None:
-        """Nothing waits: memory is written at once."""
+        """Nothing is written; what need not be kept is let go."""
+        if not self._keep:
+            self._chain.settle()
+            self._chain.forget()
 
     def spill(self, number: int, data: bytes) -> None:
         self._spilled[number] = data
@@ -180,41 +212,49 @@ class SqliteJournal:
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(f"PRAGMA synchronous={'NORMAL' if durable else 'OFF'}")
-            self._db.executescript(_SCHEMA)
+            self._claim()
             row = self._db.execute(
-                "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
+                "SELECT last, hashes FROM pages ORDER BY last DESC LIMIT 1"
             ).fetchone()
         except sqlite3.Error as error:
             raise JournalError(f"{path.name} cannot be opened as a journal: {error}") from error
-        self._count, self._head = (row[0], row[1]) if row else (0, GENESIS)
+        self._chain = _Chain(row[0], row[1][-_HASH:]) if row else _Chain(0, GENESIS)
         self.failure = ""
-        self._waiting: list[tuple[int, int, int, str, bytes, bytes]] = []
         self._expected: deque[tuple[int, str, bytes]] = deque()
         self._marks: dict[str, str] = {}
 
+    def _claim(self) -> None:
+        found = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if found != _FORMAT:
+            if self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+                self._db.close()
+                raise StateError(
+                    f"{self.path.parent} was left by another version of HEAN; "
+                    "give another directory or remove that one"
+                )
+            self._db.execute(f"PRAGMA user_version={_FORMAT}")
+        self._db.executescript(_SCHEMA)
+
     @property
     def head(self) -> bytes:
-        return self._head
+        return self._chain.settle()
 
     @property
     def count(self) -> int:
-        return self._count
+        return self._chain.count
 
     @property
     def tail_left(self) -> int:
         """How many records of the old tail have not been made again yet."""
         return len(self._expected)
 
-    def append(self, input_sequence: int, ts_ns: int, type_name: str, payload: bytes) -> None:
+    def append(self, input_sequence: int, event: Event) -> None:
         """Add a record; inside an expected tail, hold it against the one written before."""
-        head = blake2b(self._head + payload, digest_size=32).digest()
-        self._count += 1
-        self._head = head
+        chain = self._chain
+        chain.append(input_sequence, event)
         if self._expected:
-            self._hold_against(type_name, head)
-            return
-        self._waiting.append((self._count, input_sequence, ts_ns, type_name, payload, head))
-        if len(self._waiting) % _GROUP == 0:
+            self._hold_against(type(event).__name__)
+        elif len(chain.inputs) % _GROUP == 0:
             self._try_commit()
 
     def _try_commit(self) -> None:
@@ -224,8 +264,10 @@ class SqliteJournal:
         except JournalError as error:
             self.failure = str(error)
 
-    def _hold_against(self, type_name: str, head: bytes) -> None:
+    def _hold_against(self, type_name: str) -> None:
         seq, expected_type, expected = self._expected.popleft()
+        head = self._chain.settle()
+        self._chain.forget()
         if head != expected:
             raise JournalError(
                 f"record {seq} was {expected_type} and came out differently as {type_name} when "
@@ -249,7 +291,7 @@ class SqliteJournal:
 
     def commit(self) -> None:
         """Write what waits, in one transaction; raises `JournalError` when the disk refuses."""
-        if not self._waiting and not self._marks:
+        if not self._chain.inputs and not self._marks:
             return
         try:
             self._db.execute("BEGIN")
@@ -258,7 +300,7 @@ class SqliteJournal:
         except sqlite3.Error as error:
             self._roll_back()
             raise JournalError(f"{self.path.name} cannot be written: {error}") from error
-        self._waiting.clear()
+        self._chain.forget()
         self._marks.clear()
         self.failure = ""
 
@@ -267,7 +309,18 @@ class SqliteJournal:
             self._db.execute("ROLLBACK")
 
     def _write_waiting(self) -> None:
-        self._db.executemany("INSERT INTO records VALUES (?,?,?,?,?,?)", self._waiting)
+        chain = self._chain
+        if chain.inputs:
+            chain.settle()
+            self._db.execute(
+                "INSERT INTO pages VALUES (?,?,?,?)",
+                (
+                    chain.count,
+                    msgspec.msgpack.encode(chain.inputs),
+                    b"\n".join(chain.lines),
+                    b"".join(chain.hashes),
+                ),
+            )
         self._db.executemany(
             "INSERT INTO meta VALUES (?,?) ON CONFLICT(name) DO UPDATE SET value=excluded.value",
             list(self._marks.items()),
@@ -280,7 +333,7 @@ class SqliteJournal:
             self._write_waiting()
             found = self._db.execute(
                 "INSERT INTO snapshots (input, ts_ns, records, head) VALUES (?,?,?,?)",
-                (input_sequence, ts_ns, self._count, self._head),
+                (input_sequence, ts_ns, self._chain.count, self._chain.settle()),
             ).lastrowid
             assert found is not None
             self._db.executemany(
@@ -292,7 +345,7 @@ class SqliteJournal:
         except sqlite3.Error as error:
             self._roll_back()
             raise JournalError(f"{self.path.name} cannot be written: {error}") from error
-        self._waiting.clear()
+        self._chain.forget()
         self._marks.clear()
         return found
 
@@ -330,12 +383,8 @@ class SqliteJournal:
                 json.dumps(dict(facts), sort_keys=True),
             ),
         )
-        self._expected = deque(
-            self._db.execute(
-                "SELECT seq, type, hash FROM records WHERE seq > ? ORDER BY seq", (records,)
-            )
-        )
-        self._count, self._head = records, head
+        self._expected = deque((one.seq, one.type, one.hash) for one in self._read(records))
+        self._chain = _Chain(records, head)
 
     def segments(self) -> list[Segment]:
         """Return every start and restart in order."""
@@ -344,21 +393,35 @@ class SqliteJournal:
 
     def records(self, types: Iterable[str] = ()) -> Iterator[Record]:
         """Yield committed records in order, of the named event types or all."""
-        names = tuple(types)
-        where = f"WHERE type IN ({','.join('?' * len(names))})" if names else ""
-        for row in self._db.execute(
-            f"SELECT seq, input, ts_ns, type, payload, hash FROM records {where} ORDER BY seq",
-            names,
+        wanted = frozenset(types)
+        for record in self._read(0):
+            if not wanted or record.type in wanted:
+                yield record
+
+    def _read(self, after: int) -> Iterator[Record]:
+        """Yield the committed records behind one; a page that is no page ends in JournalError."""
+        for last, inputs, lines, hashes in self._db.execute(
+            "SELECT last, inputs, records, hashes FROM pages WHERE last > ? ORDER BY last", (after,)
         ):
-            yield Record(*row)
+            try:
+                causes = msgspec.msgpack.decode(inputs, type=list[int])
+                payloads = bytes(lines).split(b"\n")
+                first = last - len(causes) + 1
+                for place, (cause, line) in enumerate(zip(causes, payloads, strict=True)):
+                    if first + place > after:
+                        one = hashes[place * _HASH : place * _HASH + _HASH]
+                        yield Record(first + place, cause, line, one)
+            except (msgspec.DecodeError, TypeError, ValueError) as error:
+                raise JournalError(
+                    f"{self.path.name} is damaged in the page that ends with record {last}"
+                ) from error
 
     def verify_chain(self) -> bytes:
         """Return the head after recomputing every hash; a gap raises `JournalError` naming it."""
         head = GENESIS
-        for position, record in enumerate(self.records(), start=1):
-            is_whole = type(record.payload) is bytes and record.seq == position
-            head = blake2b(head + record.payload, digest_size=32).digest() if is_whole else b""
-            if record.hash != head:
+        for position, record in enumerate(self._read(0), start=1):
+            head = blake2b(head + record.payload, digest_size=_HASH).digest()
+            if record.hash != head or record.seq != position:
                 raise JournalError(
                     f"the hash chain of {self.path.name} breaks at record {position}"
                 )
@@ -395,85 +458,3 @@ class SqliteJournal:
         """Write what waits and release the file."""
         self.commit()
         self._db.close()
-
-
-class _RecorderState(msgspec.Struct, frozen=True):
-    last_equity_ns: int
-    last_wallet: str
-
-
-class JournalRecorder:
-    """Journals, before anything else sees it, every event that money, risk or learning rests on.
-
-    `EquityUpdated` is sampled: when the wallet moved, and else once a minute of kernel time.
-    """
-
-    name = "journal_recorder"
-    recorded: Final[tuple[type[Event], ...]] = tuple(
-        sorted(
-            DURABLE
-            | {
-                SignalWithdrawn,
-                EdgeGuardChanged,
-                ShadowClosed,
-                OperatorCommand,
-                DeadLettered,
-                JournalFailed,
-                VenueStateChanged,
-                RunStarted,
-                RunEnded,
-                StrategyRegistered,
-            },
-            key=lambda kind: kind.__name__,
-        )
-    )
-
-    def __init__(self, *, journal: Journal, kernel: Kernel) -> None:
-        self._journal = journal
-        self._kernel = kernel
-        self._last_equity_ns = 0
-        self._last_wallet = ""
-        self._told = ""
-        self._bus: Bus | None = None
-
-    def attach(self, bus: Bus) -> None:
-        """Subscribe first of all to what is journaled."""
-        self._bus = bus
-        for kind in self.recorded:
-            bus.subscribe(kind, self._record, stage=Stage.JOURNAL, owner=self.name)
-        bus.subscribe(SignalRejected, self._on_rejected, stage=Stage.JOURNAL, owner=self.name)
-        bus.subscribe(EquityUpdated, self._on_equity, stage=Stage.JOURNAL, owner=self.name)
-
-    def _record(self, event: Event) -> None:
-        journal = self._journal
-        name = event.__class__.__name__
-        journal.append(self._kernel.sequence, event.ts_init, name, encode(event))
-        if journal.failure != self._told:
-            self._tell()
-
-    def _tell(self) -> None:
-        """Publish `JournalFailed` once for each failure; its own record waits with the others."""
-        self._told = self._journal.failure
-        if self._told and self._bus is not None:
-            now = self._kernel.now
-            self._bus.publish(JournalFailed(ts_event=now, ts_init=now, error=self._told))
-
-    def _on_rejected(self, event: SignalRejected) -> None:
-        if event.refused_by is RefusedBy.GATE:
-            self._record(event)
-
-    def _on_equity(self, event: EquityUpdated) -> None:
-        wallet = str(event.wallet)
-        if wallet == self._last_wallet and event.ts_init - self._last_equity_ns < _EQUITY_SAMPLE_NS:
-            return
-        self._record(event)
-        self._last_wallet, self._last_equity_ns = wallet, event.ts_init
-
-    def snapshot(self) -> bytes:
-        """Return where the sampling of equity stands."""
-        return pack(self.name, 1, _RecorderState(self._last_equity_ns, self._last_wallet))
-
-    def restore(self, state: bytes) -> None:
-        """Go on sampling where a snapshot was taken."""
-        found = unpack(state, self.name, 1, _RecorderState)
-        self._last_equity_ns, self._last_wallet = found.last_equity_ns, found.last_wallet
