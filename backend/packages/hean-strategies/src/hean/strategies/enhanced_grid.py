@@ -177,11 +177,14 @@ def _deploy(
 ) -> Outputs:
     """Build a ladder around the mid and quote its nearest rungs."""
     now = frame.ts_init
-    step_bp = _step_bp(desk, frame.features.half_life, section)
-    desk.ladder = build_ladder(mid(market), step_bp, int(section.rungs), now)
+    features = frame.features
+    step_bp = _step_bp(desk, features.half_life, section)
+    ladder = desk.ladder = build_ladder(mid(market), step_bp, int(section.rungs), now)
+    ladder.strength = (1.0 - features.variance_ratio) * min(1.0, _LONGEST / features.half_life)
+    ladder.quality = 0.5 if market.conflated else 1.0
     desk.lost_at, desk.again_at = 0, 0
     desk.pace.attempt(now)
-    return _declare(state, desk, desk.ladder, market, now)
+    return _declare(state, desk, ladder, market, now)
 
 
 def _declare(state: GridState, desk: GridDesk, ladder: Ladder, market: Quote, now: int) -> Outputs:
@@ -191,13 +194,16 @@ def _declare(state: GridState, desk: GridDesk, ladder: Ladder, market: Quote, no
     at_work = [one for one in ladder.rungs if any(order in live for order in one.orders)]
     if at_work == wanted:
         return NOTHING
-    fresh = [one for one in wanted if one.held <= 0.0 and _count(state, one, now)]
+    fresh = [
+        one for one in wanted if one in at_work or (one.held <= 0.0 and _count(state, one, now))
+    ]
     if not fresh:
         return NOTHING if wanted else pull_quotes(state, desk, now, "no rung is left")
     if fresh == at_work:
         return NOTHING
     ladder.published = now
-    plans = [_plan(desk, ladder, one, now) for one in fresh]
+    scale = ladder.share_of_budget(len(fresh))
+    plans = [_plan(desk, ladder, one, scale, now) for one in fresh]
     outputs = quote(state, desk, now, plans)
     for rung, quoted in zip(fresh, desk.quotes[-len(fresh) :], strict=True):
         rung.orders.append(quoted.order_id)
@@ -214,24 +220,20 @@ def _count(state: GridState, rung: Rung, now: int) -> bool:
     return True
 
 
-def _plan(desk: GridDesk, ladder: Ladder, rung: Rung, now: int) -> Plan:
-    features = desk.frame.features if desk.frame is not None else None
-    ratio = features.variance_ratio if features is not None else 1.0
-    half_life = features.half_life if features is not None else _LONGEST
+def _plan(desk: GridDesk, ladder: Ladder, rung: Rung, scale: float, now: int) -> Plan:
     maker = fee_bp(desk.specification, maker=True)
-    quality = 0.5 if desk.quote is None or desk.quote.conflated else 1.0
-    strength = (1.0 - ratio) * min(1.0, _LONGEST / half_life)
     rest = max(SECOND_NS, ladder.born + _LIFE_NS - now)
     return Plan(
         sign=rung.sign,
         style=OrderStyle.POST_ONLY,
         limit=rung.price,
+        scale=scale,
         ttl_ns=rest,
         stop=ladder.stops[0] if rung.sign > 0 else ladder.stops[1],
         targets=(rung.target,),
         time_stop_ns=rest,
-        strength=min(1.0, max(0.0, strength)) if strength == strength else 0.0,
-        quality=quality,
+        strength=ladder.strength,
+        quality=ladder.quality,
         edge_bp=ladder.step_bp - 2.0 * maker,
         cost_bp=2.0 * maker,
         reason=f"rung {rung.number}, step {ladder.step_bp:.1f} bp",

@@ -75,6 +75,9 @@ class Ladder(msgspec.Struct, kw_only=True):
     """Beyond `low` and `high` the life ends."""
     stops: tuple[float, float]
     """The protective stops of what is bought and of what is sold."""
+    strength: float = 0.0
+    quality: float = 1.0
+    """u and the quality of the data when it was built: one life, one size."""
     cash: float = 0.0
     inventory: float = 0.0
     clip: float = 0.0
@@ -99,6 +102,14 @@ class Ladder(msgspec.Struct, kw_only=True):
         """A full one-sided ladder at its kill: 1 + 2 + ... + cap steps of a clip."""
         steps = self.cap * (self.cap + 1) / 2.0
         return steps * self.step_bp / 1e4 * self.anchor * self.clip
+
+    def share_of_budget(self, rungs: int) -> float:
+        """Return the scale of so many rungs that makes each a clip of budget / (2 cap).
+
+        The gate shares what the inventory leaves of the budget among the rungs declared.
+        """
+        held = abs(self.inventory) / self.clip if self.clip else 0.0
+        return min(1.0, rungs / max(1.0, 2.0 * self.cap - held))
 
     def rung_of(self, order_id: str) -> Rung | None:
         """Return the rung behind an entry order, if it is one."""
