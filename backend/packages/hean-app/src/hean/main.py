@@ -24,6 +24,7 @@ from hean.core.bus import Bus, Component
 from hean.core.bus_dlq import DeadLetterQueue
 from hean.core.events import Evidence, InstrumentUpdated, RunStarted, WalletUpdated
 from hean.core.features.pipeline import FeaturePipeline
+from hean.core.features.tables import LoadedTables
 from hean.core.ids import digest_of
 from hean.core.inflight_tracker import InFlightTracker
 from hean.core.journal import Journal
@@ -44,8 +45,9 @@ if TYPE_CHECKING:
 class TradingSystem:
     """All components of one account, on one bus.
 
-    `description` is what the feed declares. `sizer` and `strategies` (called with the system once
-    the rest is built) replace the shipped ones: benchmarks and tests compose other systems so.
+    `description` is what the feed declares, `tables` what was fitted for its features. `sizer` and
+    `strategies` (called with the system once the rest is built) replace the shipped ones:
+    benchmarks and tests compose other systems so.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class TradingSystem:
         description: FeedDescription,
         journal: Journal,
         mode: str = "replay",
+        tables: LoadedTables | None = None,
         sizer: Sizer | None = None,
         strategies: Callable[[TradingSystem], StrategySet] | None = None,
     ) -> None:
@@ -70,6 +73,9 @@ class TradingSystem:
         self.run_id = digest_of(
             mode, description.name, description.digest, settings.random_seed, self.settings_sha256
         )
+        self.tables = tables
+        if tables is not None:
+            self.run_id = digest_of(self.run_id, tables.sha256)
         self.evidence: Mapping[str, Evidence] = {}
         self._build(sizer, strategies)
         self._attach()
@@ -94,7 +100,11 @@ class TradingSystem:
             leverage=Decimal(str(settings.max_leverage)),
         )
         self.features = FeaturePipeline(
-            bus=bus, agenda=agenda, view=view, has_ticks=self.description.ticks_from is not None
+            bus=bus,
+            agenda=agenda,
+            view=view,
+            has_ticks=self.description.ticks_from is not None,
+            tables=None if self.tables is None else self.tables.tables,
         )
         self.tracker = InFlightTracker(
             bus=bus, agenda=agenda, settings=settings, max_positions=settings.risk.max_positions
@@ -131,6 +141,7 @@ class TradingSystem:
             carries=self.description.carries,
             instruments=self.description.instruments,
             bar_intervals=self.description.bar_intervals,
+            tables=None if self.tables is None else self.tables.tables,
         )
 
     @property

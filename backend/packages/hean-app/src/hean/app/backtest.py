@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hean.app.evidence import bring_evidence, evidence_lines
+from hean.app.feature_tables import load_tables, table_lines
 from hean.app.feeds.replay import DatasetFeed
 from hean.app.progress import Progress
 from hean.app.reports.summary import summarise, write_run
@@ -118,7 +119,10 @@ def replay_dataset(
     journal = SqliteJournal(directory / "journal.db", durable=False)
     try:
         system = TradingSystem(
-            settings=loaded.settings, description=feed.description, journal=journal
+            settings=loaded.settings,
+            description=feed.description,
+            journal=journal,
+            tables=load_tables(loaded.settings.feature_tables),
         )
         refuse_if_nothing_runs(system, str(dataset))
         bring_evidence(system, journal)
@@ -171,5 +175,10 @@ def announce_idle(system: TradingSystem) -> None:
     for one in system.strategies.strategies:
         if one.section.enabled and one.cannot_run_because:
             sys.stderr.write(f"not running {one.profile.strategy}: {one.cannot_run_because}\n")
-    for note in (*system.description.notes, *evidence_lines(system.evidence)):
+    told = (
+        *system.description.notes,
+        *table_lines(system),
+        *evidence_lines(system.evidence),
+    )
+    for note in told:
         sys.stderr.write(f"note: {note}\n")

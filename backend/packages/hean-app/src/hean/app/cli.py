@@ -24,7 +24,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-data_app = typer.Typer(help="Look at datasets.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(
+    help="Look at datasets, fit feature tables to them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 config_app = typer.Typer(help="Show settings.", rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
@@ -296,6 +300,26 @@ def inspect(
     from hean.app.inspection import print_inspection
 
     print_inspection(load_settings().settings, dataset, as_json=as_json)
+
+
+@data_app.command()
+def fit(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A dataset TOML, or the directory of a run.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Write the tables here (JSON).")],
+    start: Annotated[str | None, typer.Option(help="Begin at this UTC time.")] = None,
+    end: Annotated[str | None, typer.Option(help="End before this UTC time.")] = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """Fit micro-price tables and level weights to a dataset, or to what a run counted.
+
+    A run uses them when FEATURE_TABLES names the file; run this again as often as they should
+    follow the market.
+    """
+    from hean.app.fitting import print_fit
+
+    print_fit(source, out, start=start, end=end, as_json=as_json)
 
 
 @strategies_app.callback(invoke_without_command=True)

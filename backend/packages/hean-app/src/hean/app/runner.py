@@ -16,6 +16,7 @@ import anyio
 
 from hean.app.backtest import announce_idle, peak_rss_mb, refuse_if_nothing_runs
 from hean.app.evidence import bring_evidence
+from hean.app.feature_tables import load_tables
 from hean.app.feeds.sim import SimFeed
 from hean.app.lock import StateLock
 from hean.app.reports.summary import summarise, write_run
@@ -194,7 +195,11 @@ def _open(
     settings = loaded.settings
     feed = SimFeed(seed=settings.random_seed, section=settings.sim)
     system = TradingSystem(
-        settings=settings, description=feed.description, journal=journal, mode="paper"
+        settings=settings,
+        description=feed.description,
+        journal=journal,
+        mode="paper",
+        tables=load_tables(settings.feature_tables),
     )
     refuse_if_nothing_runs(system, "sim")
     bring_evidence(system, journal)

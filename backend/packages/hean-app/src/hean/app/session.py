@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import msgspec
 
+from hean.app.feature_tables import table_facts
 from hean.app.feeds import Feed
 from hean.app.settings import AppSettings
 from hean.config import effective
@@ -63,6 +64,7 @@ class Session:
             else str(settings.edge_evidence.resolve()),
             **{f"setting:{name}": value for name, value in effective(settings).items()},
             **{f"version:{name}": text for name, text in package_versions().items()},
+            **table_facts(settings.feature_tables, self.system.tables),
             **more,
         }
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 from hean.app.feeds.settings import SimSettings
 from hean.app.venues.settings import VenueSettings
-from hean.config import HEANSettings
+from hean.config import HEANSettings, Local
 from hean.portfolio.settings import PortfolioSettings
 from hean.risk.settings import RiskSettings
 from hean.strategies.settings import StrategiesSettings
@@ -12,6 +15,9 @@ from hean.strategies.settings import StrategiesSettings
 
 class AppSettings(HEANSettings):
     """Every setting of HEAN, with a field for each package's section."""
+
+    feature_tables: Annotated[Path | None, Local()] = None
+    """File of fitted micro-price and level tables, made by hean-app data fit; empty: none."""
 
     risk: RiskSettings = RiskSettings()
     """Whether and how much: limits, governor, kill switch."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hean.app.evidence import bring_evidence
+from hean.app.feature_tables import load_tables
 from hean.app.feeds.replay import DatasetFeed
 from hean.app.feeds.sim import COINS, START_NS, SimFeed
 from hean.app.reports.summary import summarise, write_run
@@ -178,7 +179,12 @@ def open_dataset(
     """
     feed = DatasetFeed(dataset)
     journal = SqliteJournal(directory / "journal.db", durable=False)
-    system = TradingSystem(settings=settings, description=feed.description, journal=journal)
+    system = TradingSystem(
+        settings=settings,
+        description=feed.description,
+        journal=journal,
+        tables=load_tables(settings.feature_tables),
+    )
     bring_evidence(system, journal)
     if watch is not None:
         watch(system)
@@ -197,7 +203,11 @@ def open_simulation(
     feed = SimFeed(seed=settings.random_seed, section=settings.sim)
     journal = SqliteJournal(directory / "journal.db", durable=False)
     system = TradingSystem(
-        settings=settings, description=feed.description, journal=journal, mode="paper"
+        settings=settings,
+        description=feed.description,
+        journal=journal,
+        mode="paper",
+        tables=load_tables(settings.feature_tables),
     )
     bring_evidence(system, journal)
     if watch is not None:

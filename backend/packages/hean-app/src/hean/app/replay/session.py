@@ -13,6 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from hean.app.evidence import recorded_evidence
+from hean.app.feature_tables import recorded_tables
 from hean.app.feeds import Feed
 from hean.app.feeds.replay import DatasetFeed
 from hean.app.feeds.sim import SimFeed
@@ -85,6 +86,7 @@ def _take_segment(
         description=feed.description,
         journal=remade,
         mode=segment.facts["mode"],
+        tables=recorded_tables(segment.facts),
     )
     system.take_evidence(recorded_evidence(recorded) or {})
     session = Session(system, feed, remade)

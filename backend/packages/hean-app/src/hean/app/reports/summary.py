@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hean.app.feature_counts import write_counts
+from hean.app.feature_tables import table_lines
 from hean.app.reports.funnel import HOUR_NS, StrategyCounts
 from hean.app.reports.projection import write_tables
 from hean.app.session import Session, package_versions
@@ -46,7 +48,7 @@ def summarise(session: Session, *, wall_seconds: float, peak_rss_mb: float) -> S
         },
         "dlq": _dead_letters(system),
         "forced_closes": system.funnel.forced_closes,
-        "notes": list(description.notes),
+        "notes": [*description.notes, *table_lines(system)],
         "decisions_sha256": "",
         "journal_sha256": session.journal.head.hex(),
     }
@@ -171,11 +173,12 @@ def text(value: Decimal) -> str:
 
 
 def write_run(session: Session, directory: Path, summary: Summary, *, html: bool) -> None:
-    """Write the tables, `funnel.json`, `capital.json`, `summary.json` and maybe `report.html`."""
+    """Write the tables, the JSON files (summary, funnel, capital, counts), maybe `report.html`."""
     events = (record.event() for record in session.journal.records())
     summary["decisions_sha256"] = write_tables(events, directory)
     (directory / "funnel.json").write_text(json.dumps(_funnel(session.system)) + "\n")
     (directory / "capital.json").write_text(json.dumps(_capital(session.system)) + "\n")
+    write_counts(session, directory)
     (directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     if html:
         from hean.app.reports.html import write_report

@@ -17,6 +17,9 @@ STATES: Final = IMBALANCE_BUCKETS * SPREAD_BUCKETS
 PAIRS: Final = tuple((one, other) for one in range(LEVELS) for other in range(one, LEVELS))
 """The places of `LevelMoments.products`."""
 
+_MOST_LOTS: Final = 1 << 30
+_MOST_PRODUCT: Final = 1 << 62
+
 
 class TouchChain(msgspec.Struct):
     """Counts of one state of the touch following another; a state is 3·row + column of the table.
@@ -63,7 +66,11 @@ class TouchChain(msgspec.Struct):
 
 
 class LevelMoments(msgspec.Struct):
-    """Sums and products of the five levels' order flow in lots, over seconds with a book update."""
+    """Sums and products of the five levels' order flow in lots, over seconds with a book update.
+
+    Kept inside 64 bits: a flow beyond 2^30 lots a second counts as that, and before a product could
+    leave them everything is halved, which lets the oldest fade.
+    """
 
     sums: list[int]
     products: list[int]
@@ -76,11 +83,16 @@ class LevelMoments(msgspec.Struct):
     def update(self, flows: list[int]) -> None:
         """Take a second's flow of each level."""
         self.count += 1
-        sums, products = self.sums, self.products
-        for level, flow in enumerate(flows):
-            sums[level] += flow
+        bounded = [max(-_MOST_LOTS, min(_MOST_LOTS, flow)) for flow in flows]
+        for level, flow in enumerate(bounded):
+            self.sums[level] += flow
+        products = self.products
         for place, (one, other) in enumerate(PAIRS):
-            products[place] += flows[one] * flows[other]
+            products[place] += bounded[one] * bounded[other]
+        if max(products) > _MOST_PRODUCT:
+            self.count >>= 1
+            self.sums = [one >> 1 for one in self.sums]
+            self.products = [one >> 1 for one in products]
 
 
 class TouchCounts(msgspec.Struct, frozen=True, kw_only=True):
