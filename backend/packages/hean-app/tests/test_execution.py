@@ -168,6 +168,30 @@ def test_a_passive_order_lives_as_long_as_its_ttl() -> None:
     ]
 
 
+def test_an_order_that_stands_for_a_new_quote_lives_on() -> None:
+    """A quote declared anew as it rests is not sent again; its order gets the new TTL."""
+    system, _, venue = build()
+    resting = order_request(style=REST, ttl=5 * SECOND)
+    system.take(resting)
+    system.advance(3)
+    stands = SignalWithdrawn(
+        ts_event=system.now,
+        ts_init=system.now,
+        signal_id="s",
+        strategy="alpha",
+        instrument=BTC,
+        side=Side.BUY,
+        intent=Intent.QUOTE,
+        stands=resting.client_order_id,
+        ttl_ns=5 * SECOND,
+    )
+    system.take(stands)
+    system.advance(4)
+    assert len(venue.told) == 1
+    system.advance(2)
+    assert venue.told[1:] == [("cancel", resting.client_order_id, "")]
+
+
 def test_a_close_waits_for_its_stop_to_be_gone() -> None:
     """The stop is cancelled first; the close leaves when that is confirmed."""
     system, execution, venue = build()

@@ -62,3 +62,14 @@ def test_worth_counts_fees_and_inventory() -> None:
     assert ladder.worth(102.0) == pytest.approx(1.9)
     ladder.book(-1, 1.0, 101.0, 0.1)
     assert ladder.worth(50.0) == pytest.approx(0.8)
+
+
+def test_a_clip_is_the_same_share_of_the_budget_all_along() -> None:
+    """The scale grows as the inventory takes of the budget: each rung stays a tenth of it."""
+    ladder = build_ladder(60_000.0, 24.0, 5, 0)
+    assert ladder.share_of_budget(6) == pytest.approx(0.6)
+    ladder.clip = 0.1
+    for held in range(5):
+        ladder.inventory = -0.1 * held
+        left = 1.0 - 0.1 * held
+        assert left * ladder.share_of_budget(5) / 5 == pytest.approx(0.1)

@@ -11,7 +11,9 @@ from hean.core.events import (
     Side,
     Signal,
     SignalRejected,
+    SignalWithdrawn,
 )
+from hean.core.ids import client_order_id
 from hean.core.instruments import ZERO
 from hean.core.testing import BTC, START, btc_perpetual, btc_spot
 from hean.strategies.decisions import Outputs, Plan, State
@@ -83,6 +85,25 @@ def test_an_empty_group_pulls_once() -> None:
     (signal,) = _signals(pull_quotes(state, desk, START, "why"))
     assert (signal.intent, signal.legs) == (Intent.QUOTE, 0)
     assert pull_quotes(state, desk, START, "why") == ()
+
+
+def test_a_quote_that_stands_keeps_its_order() -> None:
+    """Declared anew as it rests, a quote goes on under the order it had, in the group's order."""
+    desk, state = _desk(), _state()
+    quote(state, desk, START, _pair())
+    old_bid = desk.quotes[0]
+    bid, ask = _signals(quote(state, desk, START + 1, _pair()))
+    event = SignalWithdrawn(
+        ts_event=START, ts_init=START, signal_id=bid.signal_id, strategy="maker",
+        instrument=BTC, side=bid.side, intent=bid.intent, stands=old_bid.order_id,
+    )  # fmt: skip
+    asked = ended_quote(desk, event)
+    assert asked is not None
+    assert asked.order_id == client_order_id(bid.signal_id)
+    assert [one.order_id for one in desk.live] == [
+        old_bid.order_id, client_order_id(ask.signal_id),
+    ]  # fmt: skip
+    assert desk.live[0].published == START + 1
 
 
 def test_only_the_gates_refusal_ends_a_quote() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ from hean.core.events import (
     OrderStyle,
     PositionChange,
     PositionChanged,
+    ReasonCode,
     Side,
     Signal,
     SignalWithdrawn,
@@ -27,6 +28,8 @@ _DUST = 1e-9
 
 class QuoteBench(Bench):
     """Rests a strategy's newest quote group on each instrument; fills add to or net a position.
+
+    What rests already as it is declared stands, until the end it was first given.
 
     A quote that would take is rejected, as a venue does with POST_ONLY. `most` is the largest
     number of quotes that ever rested at once on one instrument. Passive reductions rest beside the
@@ -44,6 +47,7 @@ class QuoteBench(Bench):
         super().__init__(strategy, log, verdict=verdict, unfillable=unfillable)
         self._resting: dict[str, list[Signal]] = {}
         self._targets: dict[str, list[Signal]] = {}
+        self._declared: list[Signal] = []
         self.most = 0
         self.crossed = 0
 
@@ -61,15 +65,35 @@ class QuoteBench(Bench):
         if signal.intent is not Intent.QUOTE:
             super()._decide(signal)
             return
-        code = self.verdict(signal) if self.verdict is not None and signal.legs else None
         if not signal.legs:
             self._withdrawn(signal)
-        if signal.leg == 0 or not signal.legs:
-            self._clear(signal.instrument, signal.group, signal.ts_init)
-        if code is not None:
-            self.tell(self.refusal(signal, code))
-        elif signal.legs:
-            self._rest(signal)
+            self._clear(signal.instrument, (), signal.ts_init)
+            return
+        self._declared.append(signal)
+        if signal.leg + 1 == signal.legs:
+            group, self._declared = self._declared, []
+            self._declare(group)
+
+    def _declare(self, group: list[Signal]) -> None:
+        """Let stand what rests as it is declared, end the rest, place what is new."""
+        left = list(self._resting.get(group[0].instrument, ()))
+        kept: list[Signal] = []
+        answers: list[tuple[Signal, ReasonCode | None, Signal | None]] = []
+        for one in group:
+            code = self.verdict(one) if self.verdict is not None else None
+            standing = None if code else next((old for old in left if _is_same(old, one)), None)
+            if standing is not None:
+                left.remove(standing)
+                kept.append(standing)
+            answers.append((one, code, standing))
+        self._clear(group[0].instrument, kept, group[0].ts_init)
+        for one, code, standing in answers:
+            if code is not None:
+                self.tell(self.refusal(one, code))
+            elif standing is not None:
+                self._withdrawn(one, stands=client_order_id(standing.signal_id))
+            else:
+                self._rest(one)
 
     def _rest(self, signal: Signal) -> None:
         quote = self.quotes.get(signal.instrument)
@@ -93,7 +117,7 @@ class QuoteBench(Bench):
         mine.append(signal)
         self.most = max(self.most, len(mine))
 
-    def _withdrawn(self, signal: Signal) -> None:
+    def _withdrawn(self, signal: Signal, *, stands: str = "") -> None:
         self.tell(
             SignalWithdrawn(
                 ts_event=signal.ts_init,
@@ -103,11 +127,12 @@ class QuoteBench(Bench):
                 instrument=signal.instrument,
                 side=signal.side,
                 intent=signal.intent,
+                stands=stands,
             )
         )
 
-    def _clear(self, instrument: str, group: str, now: int) -> None:
-        gone = [one for one in self._resting.get(instrument, ()) if one.group != group]
+    def _clear(self, instrument: str, kept: Sequence[Signal], now: int) -> None:
+        gone = [one for one in self._resting.get(instrument, ()) if one not in kept]
         for one in gone:
             self._resting[instrument].remove(one)
             self._end(one, now)
@@ -115,7 +140,7 @@ class QuoteBench(Bench):
     def _leave(self, signal: Signal) -> None:
         position = self.positions.get(signal.instrument)
         if signal.intent is Intent.CLOSE:
-            self._clear(signal.instrument, "", signal.ts_init)
+            self._clear(signal.instrument, (), signal.ts_init)
             self._clear_targets(signal.instrument, signal.ts_init)
         elif signal.style is OrderStyle.POST_ONLY and position is not None:
             size = msgspec.structs.replace(signal, scale=position.size * signal.scale)
@@ -209,3 +234,9 @@ class QuoteBench(Bench):
                 risk=Decimal(1),
             )
         )
+
+
+def _is_same(old: Signal, new: Signal) -> bool:
+    """Whether a quote at work is what is declared now, and no larger."""
+    unchanged = old.side is new.side and old.limit == new.limit
+    return unchanged and old.scale <= new.scale + _DUST
