@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hean.core.edge import (
     LAST_OUTCOMES,
@@ -23,15 +24,18 @@ from hean.core.edge import (
     cell_of,
     check_claim,
     check_plan,
+    check_walk_forward,
     first_sufficient,
     guard_confidence,
     impact_bp,
     luck_rate,
     markout_bp,
+    needed_t,
     next_mode,
     round_trip_bp,
 )
 from hean.core.events.decision import GuardMode
+from hean.core.events.evidence import WalkForward
 
 ENTRY_TIER = Fees(maker_bp=2.0, taker_bp=5.5)
 REBATE = Fees(maker_bp=-1.0, taker_bp=5.5)
@@ -210,3 +214,27 @@ def test_a_forecast_must_exceed_its_cost() -> None:
     assert check_claim(11.1, 11.0) is None
     assert check_claim(11.0, 11.0) == PlanFault("edge", 11.0, 11.0)
     assert check_claim(nan, 11.0) is not None
+
+
+def test_more_trials_need_a_larger_t() -> None:
+    """One set of parameters needs t 2; ten need 2.837, the tail of 2 shared among them."""
+    assert needed_t(1) == pytest.approx(2.0)
+    assert needed_t(10) == pytest.approx(2.8373, abs=1e-4)
+    assert needed_t(11) > needed_t(10)
+
+
+def test_a_walk_forward_is_asked_for_its_days_then_for_its_t() -> None:
+    """Without one 0 days count; too few days and too small a t are named; else no fault."""
+    two_years = WalkForward(days=731.0, trades=400, mean_bp=20.0, t=2.1)
+    assert check_walk_forward(0.0, None) is None
+    assert check_walk_forward(730.0, two_years) is None
+    missing = check_walk_forward(730.0, None)
+    assert missing is not None
+    assert (missing.number, missing.limit) == (0.0, 730.0)
+    short = check_walk_forward(730.0, replace(two_years, days=404.0))
+    assert short is not None
+    assert (short.subject, short.number) == ("days of walk-forward", 404.0)
+    searched = check_walk_forward(730.0, replace(two_years, trials=5))
+    assert searched is not None
+    assert (searched.subject, searched.number) == ("t of the walk-forward", 2.1)
+    assert searched.limit == needed_t(5)

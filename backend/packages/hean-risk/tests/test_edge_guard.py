@@ -13,11 +13,12 @@ from hean.core.events.decision import (
     OrderRequest,
     SignalRejected,
 )
+from hean.core.events.evidence import Evidence, WalkForward
 from hean.core.events.market import Regime, Side
 from hean.core.events.portfolio import ShadowClosed
 from hean.core.events.reasons import ReasonCode
 from hean.core.events.system import RunStarted
-from hean.core.testing import ETH, profile, signal
+from hean.core.testing import ETH, profile, registered, signal
 from hean.risk.testing import RiskSystem
 
 ENFORCE = HEANSettings(edge_guard="enforce")
@@ -186,6 +187,23 @@ def test_observe_records_a_weak_forecast_and_trades() -> None:
     system = RiskSystem(scalper, settings=HEANSettings(edge_guard="observe"), capital="3000")
     _forecast(system, 1, 0.3, 4.0)
     assert ("would_refuse.EDGE", 0.3) in system.orders()[0].size_factors
+
+
+def test_a_walk_forward_is_asked_for_before_any_probe() -> None:
+    """Without the days of walk-forward its row asks for, a strategy is refused with EDGE."""
+    trend = replace(profile("alpha", directional=True), walk_forward_days=730.0)
+    system = RiskSystem(trend, settings=ENFORCE, capital="3000")
+    ask(system)
+    walked = WalkForward(days=731.0, trades=300, mean_bp=15.0, t=2.2)
+    told = replace(registered(trend), evidence=Evidence(source="x", walk_forward=walked))
+    system.take(told)
+    ask(system, 2)
+    again = system.resumed()
+    ask(again, 3)
+    found = [(one.code, one.number, one.limit) for one in system.of(SignalRejected)]
+    assert found[0] == (ReasonCode.EDGE, 0.0, 730.0)
+    assert found[1][0] is ReasonCode.EDGE_UNPROVEN
+    assert again.of(SignalRejected)[-1].code is ReasonCode.EDGE_UNPROVEN
 
 
 def test_observe_gives_the_same_verdicts_and_refuses_nothing() -> None:

@@ -88,12 +88,15 @@ def _evidence(
     if refusal:
         return Evidence(source=source, refusal=refusal)
     brought = then.evidence.outcomes if then.evidence is not None else ()
+    walked = then.evidence.walk_forward if then.evidence is not None else None
     made = tuple(_past(one) for one in trades if one.promotes)
     usable = tuple(one for one in (*brought, *made) if _is_usable(one, known))
     left_out = len(brought) + len(made) - len(usable)
     if not usable:
         refusal = "no outcomes that count" if not left_out else "none of its outcomes fits this run"
-    return Evidence(source=source, refusal=refusal, outcomes=usable, left_out=left_out)
+    return Evidence(
+        source=source, refusal=refusal, outcomes=usable, left_out=left_out, walk_forward=walked
+    )
 
 
 def _difference(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import fsum, inf, sqrt
+from statistics import NormalDist
 from typing import Final
 
 import msgspec
 
 from hean.core.events.decision import GuardMode
-from hean.core.events.evidence import FeeShare, PlanFault
+from hean.core.events.evidence import FeeShare, PlanFault, WalkForward
 
 PRIOR_OUTCOMES: Final = 30
 """n0: how many outcomes at minus the cost the belief starts with."""
@@ -24,8 +25,12 @@ POOL_OUTCOMES: Final = 20
 LAST_OUTCOMES: Final = 20
 """The newest outcomes, whose average below minus the cost ends the trust."""
 CONFIDENCE: Final = 1.64
+SHADOW_LATENCY_NS: Final = 150_000_000
+"""From a signal to its order being at the venue, in the shadow."""
 STOP_COSTS: Final = 2.0
 TARGET_COSTS: Final = 3.0
+WALK_FORWARD_T: Final = 2.0
+"""The t that a walk-forward of one set of parameters must reach."""
 
 
 class Fees(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -221,3 +226,24 @@ def check_plan(stop_bp: float, target_bp: float | None, cost_bp: float) -> PlanF
 def check_claim(edge_bp: float, cost_bp: float) -> PlanFault | None:
     """Return why a forecast does not pay by its own words: it must exceed the cost."""
     return None if edge_bp > cost_bp else PlanFault("edge", edge_bp, cost_bp)
+
+
+def needed_t(trials: int) -> float:
+    """Return the t that is as rare by luck as `WALK_FORWARD_T` when so many sets were tried.
+
+    Bonferroni: the tail beyond it is shared among the trials.
+    """
+    normal = NormalDist()
+    tail = normal.cdf(-WALK_FORWARD_T) / max(1, trials)
+    return round(-normal.inv_cdf(tail), 9)
+
+
+def check_walk_forward(days: float, found: WalkForward | None) -> PlanFault | None:
+    """Return what a strategy that needs `days` of walk-forward lacks: the days, or the t."""
+    if days <= 0.0:
+        return None
+    walked = 0.0 if found is None else found.days
+    if found is None or walked < days:
+        return PlanFault("days of walk-forward", walked, days)
+    least = needed_t(found.trials)
+    return None if found.t >= least else PlanFault("t of the walk-forward", found.t, least)

@@ -20,10 +20,11 @@ from hean.core.edge import (
     Fees,
     check_claim,
     check_plan,
+    check_walk_forward,
     guard_confidence,
 )
 from hean.core.events.decision import EdgeGuardChanged, GuardMode
-from hean.core.events.evidence import Evidence, PlanFault
+from hean.core.events.evidence import Evidence, PlanFault, WalkForward
 from hean.core.events.portfolio import PositionClosed, PositionOpened, ShadowClosed
 from hean.core.events.reasons import ReasonCode
 from hean.core.events.strategy import Signal, StrategyProfile, StrategyRegistered
@@ -61,9 +62,13 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
 
 def _plan_fault(
-    profile: StrategyProfile, signal: Signal, price: float, stop: float | None
+    profile: StrategyProfile,
+    signal: Signal,
+    price: float,
+    stop: float | None,
+    walked: WalkForward | None,
 ) -> PlanFault | None:
-    """Return why a plan does not pay: its stop and target, its forecast, its own measure."""
+    """Return why a plan does not pay: stop and target, forecast, own measure, walk-forward."""
     cost = signal.cost_bp
     if profile.directional and stop is not None and price > 0.0:
         stop_bp = abs(price - stop) / price * 1e4
@@ -74,7 +79,7 @@ def _plan_fault(
         if fault is not None:
             return fault
     fault = check_claim(signal.expected_edge_bp, cost) if profile.claims_edge else None
-    return fault or signal.plan_fault
+    return fault or signal.plan_fault or check_walk_forward(profile.walk_forward_days, walked)
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -85,6 +90,7 @@ class _State(msgspec.Struct, frozen=True):
     profiles: dict[str, StrategyProfile]
     faulted: list[str] = []
     failed: list[str] = []
+    walked: dict[str, WalkForward] = {}
 
 
 class EdgeGuard:
@@ -108,6 +114,7 @@ class EdgeGuard:
         self._objections: dict[str, int] = {}
         self._faulted: dict[str, None] = {}
         self._failed: dict[str, None] = {}
+        self._walked: dict[str, WalkForward] = {}
 
     @property
     def tracks(self) -> Mapping[CellKey, Track]:
@@ -142,7 +149,8 @@ class EdgeGuard:
         if profile is not None and profile.needs_rebate and maker_fee >= 0:
             code, number = ReasonCode.NO_REBATE, float(maker_fee) * 1e4
         elif profile is not None:
-            fault = _plan_fault(profile, signal, price, stop)
+            walked = self._walked.get(signal.strategy)
+            fault = _plan_fault(profile, signal, price, stop, walked)
             if fault is not None:
                 code, number, limit = ReasonCode.EDGE, fault.number, fault.limit
         if code is None and track.mode is GuardMode.SHADOW:
@@ -200,6 +208,8 @@ class EdgeGuard:
 
     def _import(self, strategy: str, evidence: Evidence) -> None:
         """Take what an earlier run had shown, at the fees of this one."""
+        if evidence.walk_forward is not None:
+            self._walked[strategy] = evidence.walk_forward
         known = self._view.instruments
         fees = {
             name: Fees(
@@ -270,6 +280,7 @@ class EdgeGuard:
             self._profiles,
             list(self._faulted),
             list(self._failed),
+            self._walked,
         )
         return pack(self.name, 1, state)
 
@@ -284,6 +295,7 @@ class EdgeGuard:
         self._profiles = found.profiles
         self._faulted = dict.fromkeys(found.faulted)
         self._failed = dict.fromkeys(found.failed)
+        self._walked = found.walked
 
 
 def tracks_of(state: bytes) -> dict[CellKey, Track]:

@@ -225,6 +225,7 @@ class Strategy(ABC, Generic[StateT, SectionT]):
             market_neutral=row.market_neutral,
             affinity=row.affinity,
             claims_edge=row.claims_edge,
+            walk_forward_days=float(row.walk_forward_days),
             parameters_sha256=sha256(self.section.model_dump_json().encode()).hexdigest(),
         )
 

@@ -36,7 +36,8 @@ class SpecRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `max_bar_interval_seconds` is 0 where it cannot run on bars alone; `spared_on_bars` are needs it
     can do without there. `capped_per_symbol` says that `daily_cap` counts each instrument for
     itself. `place` is where we expect it at entry-tier fees. `claims_edge` says that a signal's
-    expected edge is a forecast, which the guard holds against its cost.
+    expected edge is a forecast, which the guard holds against its cost; `walk_forward_days`, how
+    long a walk-forward must have borne it out before it may probe.
     """
 
     strategy: str
@@ -64,6 +65,7 @@ class SpecRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     needs_rebate: bool = False
     market_neutral: bool = False
     affinity: Affinity = Affinity()
+    walk_forward_days: int = 0
     version: str = "1"
 
     @property
@@ -224,6 +226,7 @@ MOMENTUM_TRADER: Final = SpecRow(
     typical_stop_bp=150,
     cluster="trend",
     directional=True,
+    walk_forward_days=730,
     affinity=_favour("markup", "markdown", "water_bull", "water_bear"),
 )
 ENHANCED_GRID: Final = SpecRow(

@@ -19,6 +19,7 @@ from hean.core.events.evidence import (
     FeeShare,
     PastOutcome,
     PlanFault,
+    WalkForward,
 )
 from hean.core.events.market import (
     NOT_READY,
@@ -209,6 +210,7 @@ __all__ = [
     "VenuePosition",
     "VenueSnapshot",
     "VenueStateChanged",
+    "WalkForward",
     "WalletUpdated",
     "decode",
     "encode",

@@ -30,16 +30,31 @@ class PastOutcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     shares: tuple[FeeShare, ...]
 
 
+class WalkForward(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How parameters did on bars they were not chosen on: `days` walked, the t of mean net bp.
+
+    `trials` is how many sets of parameters were tried; the more, the larger t must be.
+    """
+
+    days: float
+    trades: int
+    mean_bp: float
+    t: float
+    trials: int = 1
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A strategy's outcomes in the run `source`; without any, `refusal` says why.
 
-    `left_out` counts outcomes that today's fees cannot price.
+    `left_out` counts outcomes that today's fees cannot price. `walk_forward` is None where none
+    was made with these parameters.
     """
 
     source: str
     refusal: str = ""
     outcomes: tuple[PastOutcome, ...] = ()
     left_out: int = 0
+    walk_forward: WalkForward | None = None
 
 
 class PlanFault(msgspec.Struct, frozen=True, gc=False):

@@ -66,7 +66,7 @@ class StrategyProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     planner. `directional` strategies are checked for stop >= 2c and first target >= 3c; where
     `claims_edge` each signal's expected edge is a forecast, and must exceed its cost.
     `cooldown_seconds` is also the starvation bound of its slots. `cluster` names strategies that
-    count as one in caps.
+    count as one in caps. `walk_forward_days` of bars must have been walked before it may probe.
     """
 
     strategy: str
@@ -91,6 +91,7 @@ class StrategyProfile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     affinity: Affinity = Affinity()
     parameters_sha256: str = ""
     claims_edge: bool = False
+    walk_forward_days: float = 0.0
 
 
 class StrategyRegistered(Event, frozen=True, kw_only=True):
