@@ -4,9 +4,10 @@ import math
 
 import pytest
 
+from hean.core.edge import SHADOW_LATENCY_NS
 from hean.core.events import OrderStyle, Side
 from hean.core.testing import BTC, START, btc_perpetual, signal
-from hean.portfolio.shadow_position import LATENCY_NS, STOP_SLIPPAGE_BP, Followed, Prices, follow
+from hean.portfolio.shadow_position import STOP_SLIPPAGE_BP, Followed, Prices, follow
 
 
 def followed(side: Side, style: OrderStyle = OrderStyle.LIMIT_IOC) -> Followed:
@@ -27,7 +28,7 @@ def test_both_sides_mirror(side: Side) -> None:
     """Entry, stop and target of a sale mirror those of a purchase."""
     one, sign = followed(side), side.sign
     assert not one.try_fill(at(60_000.0), START)
-    assert one.try_fill(at(60_000.0), START + LATENCY_NS)
+    assert one.try_fill(at(60_000.0), START + SHADOW_LATENCY_NS)
     assert one.stop_bp == pytest.approx(50.0)
     assert one.stopped_at(at(60_000.0 - sign * 299.0)) is None
     assert one.stopped_at(at(60_000.0 - sign * 310.0)) == 60_000.0 - sign * 310.0
@@ -42,7 +43,7 @@ def test_a_quote_made_from_a_bar_crosses_nothing() -> None:
     """Infinite ranges fill no resting order, though a stop still sees the quote."""
     one = followed(Side.BUY, OrderStyle.POST_ONLY)
     quoted = Prices(59_000.0, 59_000.1, math.inf, -math.inf, 59_000.0)
-    assert not one.try_fill(quoted, START + LATENCY_NS)
+    assert not one.try_fill(quoted, START + SHADOW_LATENCY_NS)
     one.open_at(60_000.0, START)
     assert one.stopped_at(quoted) == 59_000.0
 

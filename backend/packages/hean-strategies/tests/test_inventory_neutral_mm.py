@@ -18,6 +18,7 @@ from hean.core.events import (
     Need,
     OrderStyle,
     Phase,
+    PlanFault,
     Quote,
     ReasonCode,
     Regime,
@@ -32,6 +33,7 @@ from hean.strategies.desk import Holding
 from hean.strategies.inventory_neutral_mm import InventoryNeutralMM
 from hean.strategies.market_making_desk import plans_of
 from hean.strategies.quote_bench import QuoteBench
+from hean.strategies.quote_proof import QuoteProof
 from hean.strategies.testing import check_strategy
 
 PRICE = 60_000.0
@@ -359,6 +361,76 @@ def test_toxic_flow_is_refused() -> None:
     found = _bench(events)
     assert not found.entries
     assert ReasonCode.TOXICITY in found.codes()
+
+
+def _seeded(fills: int, net_bp: float) -> QuoteProof:
+    """Return a proof of so many fills that each left `net_bp` before the fee."""
+    proof = QuoteProof()
+    for _ in range(fills):
+        proof.captured.push(net_bp)
+        proof.adverse.push(0.0)
+    return proof
+
+
+def _proving(proof: QuoteProof, events: Sequence[Event], *, refuses: bool = True) -> QuoteBench:
+    """Run with what was proven before, at a gate that enforces the strategy's own plan check."""
+    log = _log(events)
+
+    def verdict(signal: Signal) -> ReasonCode | None:
+        return ReasonCode.EDGE if refuses and signal.plan_fault is not None else None
+
+    strategy = build(InventoryNeutralMM, log)
+    strategy.state.desks[BTC].proof = proof
+    return QuoteBench(strategy, log, verdict=verdict).run(log.events)
+
+
+def test_refused_quotes_prove_a_symbol_until_it_is_quoted() -> None:
+    """At 198 fills all quotes carry the fault and are refused; two fills in thought promote it."""
+    found = _proving(_seeded(198, 9.0), _calm(150, wick=_bounce))
+    faults = [one.plan_fault for one in found.entries]
+    assert faults[0] == PlanFault("fills", 198.0, 200.0)
+    assert faults[-1] is None
+    assert faults.index(None) == len([one for one in faults if one is not None])
+    assert {one.sign for one in found.outcomes} <= {1, -1}
+    assert found.outcomes
+
+
+def test_a_symbol_that_stops_paying_is_withdrawn() -> None:
+    """Mid that runs through the quotes turns a bare profit into a fault, and quoting ends."""
+    events = _calm(260, path=lambda s: -0.6 * s, wick=lambda s: -9.0 if s % 30 == 10 else 0.0)
+    found = _proving(_seeded(220, 2.3), events)
+    faults = [one.plan_fault for one in found.entries]
+    assert faults[0] is None
+    last = faults[-1]
+    assert last is not None
+    assert (last.subject, last.number < 0.0, last.limit) == ("net of a fill", True, 0.0)
+    assert not found.resting[BTC]
+
+
+def test_where_nothing_is_enforced_the_fault_is_only_told() -> None:
+    """Under observe the unproven symbol is quoted and filled, and its own fills are counted."""
+    found = _proving(QuoteProof(), _calm(150, wick=_bounce), refuses=False)
+    assert all(one.plan_fault is not None for one in found.entries)
+    assert found.outcomes
+    assert found.strategy.state.desks[BTC].proof.count >= len(found.outcomes)
+
+
+def test_the_proof_survives_a_restart() -> None:
+    """A restored strategy goes on counting and says the same of its plans."""
+    events = _calm(150, wick=_bounce)
+    cut = len(events) - 300
+    log = _log(events)
+    strategy = build(InventoryNeutralMM, log)
+    found = QuoteBench(strategy, log).run(events[:cut])
+    twin = build(InventoryNeutralMM, log)
+    twin.restore(found.strategy.snapshot())
+    for one in (found.strategy, twin):
+        for event in events[cut:]:
+            if isinstance(event, InventoryNeutralMM.listens):
+                one.handle(event)
+    mine, other = (one.state.desks[BTC] for one in (found.strategy, twin))
+    assert mine.proof.count > 0
+    assert (other.proof, other.fault) == (mine.proof, mine.fault)
 
 
 def test_the_invariants_hold() -> None:

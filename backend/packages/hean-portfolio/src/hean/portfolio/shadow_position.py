@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import msgspec
 
+from hean.core.edge import SHADOW_LATENCY_NS
 from hean.core.events import Cycle, FeeShare, OrderStyle, Phase, Regime, Side, Signal
 from hean.core.instruments import Instrument
-
-LATENCY_NS = 150_000_000
-"""From a signal to its order being at the venue."""
 
 STOP_SLIPPAGE_BP = 2.0
 _BP = 1e4
@@ -186,7 +184,7 @@ def follow(
     now: int,
 ) -> Followed:
     """Return the signal as it is followed from now on."""
-    active_at = now + LATENCY_NS
+    active_at = now + SHADOW_LATENCY_NS
     return Followed(
         signal_id=signal.signal_id,
         strategy=signal.strategy,

@@ -11,6 +11,7 @@ from hean.core.events import (
     Event,
     Intent,
     OrderStyle,
+    PlanFault,
     ReasonCode,
     RefusedBy,
     Side,
@@ -72,6 +73,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     legs: int = 1
     release_leg: int = -1
     group_stop_bp: float = 0.0
+    fault: PlanFault | None = None
 
 
 def refuse(
@@ -133,6 +135,7 @@ def wish(state: State, desk: Desk, now: int, plan: Plan) -> Signal:
         legs=plan.legs,
         release_leg=plan.release_leg,
         group_stop_bp=significant(plan.group_stop_bp),
+        plan_fault=plan.fault,
         reason=plan.reason,
     )
 

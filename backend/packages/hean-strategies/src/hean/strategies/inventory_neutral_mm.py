@@ -3,7 +3,8 @@
 Guéant, Lehalle, Fernandez-Tapia 2013, Dealing with the inventory risk; DeLise 2024, The negative
 drift of a limit order fill. Expected to lose on BTC and ETH: in a diffusion a fill happens when mid
 is there, so it earns nothing and costs the fee. It needs bounce and a spread of about twice fee
-and adverse selection, and is watched in the shadow book until a symbol shows both.
+and adverse selection: a symbol's plan pays once 200 fills, followed in thought or its own, have
+left something of the half-spread after fee and adverse move, and only as long as they do.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from hean.core.events import (
     Trade,
 )
 from hean.strategies.base import DeskState, Parameters, Strategy, hear
-from hean.strategies.decisions import NOTHING, Outputs, Plan, guard_stop, refuse
+from hean.strategies.decisions import NOTHING, Outputs, Plan, fee_bp, guard_stop, refuse
 from hean.strategies.desk import book_refusal, mid, spread_bp
 from hean.strategies.market_making_desk import (
     INTERVAL_NS,
@@ -82,7 +83,7 @@ def step(
     if kind is Quote:
         return state, _on_quote(state, event, parameters.section)  # type: ignore[arg-type]
     if kind is Trade:
-        state.desks[event.instrument].intensity.on_trade(event.price)  # type: ignore[attr-defined]
+        _on_trade(state.desks[event.instrument], event)  # type: ignore[arg-type,attr-defined]
         return state, NOTHING
     if kind is BookUpdate:
         state.desks[event.instrument].book_at = event.ts_init  # type: ignore[attr-defined]
@@ -97,6 +98,14 @@ def step(
             return state, NOTHING
         case _:
             return state, _on_report(state, event)
+
+
+def _on_trade(desk: MarketMakingDesk, event: Trade) -> None:
+    desk.intensity.on_trade(event.price)
+    market = desk.quote
+    if desk.proof.quotes and market is not None:
+        price = event.price
+        desk.proof.look(price, price, desk.specification.tick, market, event.ts_init)
 
 
 def _on_report(state: MarketMakingState, event: Event) -> Outputs:
@@ -114,13 +123,14 @@ def _on_report(state: MarketMakingState, event: Event) -> Outputs:
     match event:
         case FeedGap():
             desk.book_at, desk.is_clear = -1, False
-            return outputs + pull_quotes(state, desk, now, "book gap")
+            return outputs + _pull(state, desk, now, "book gap")
         case RegimeChanged():
             if desk.regime is Regime.IMPULSE or desk.phase is Phase.VAPOR:
                 desk.is_clear = False
+                desk.proof.withdraw()
                 return outputs + flatten(state, desk, now, f"{desk.regime.value}, {desk.phase}")
         case PositionClosed():
-            return outputs + pull_quotes(state, desk, now, "flat: the cycle is over")
+            return outputs + _pull(state, desk, now, "flat: the cycle is over")
         case _:
             pass
     return outputs
@@ -129,16 +139,18 @@ def _on_report(state: MarketMakingState, event: Event) -> Outputs:
 def _count_fill(desk: MarketMakingDesk, event: OrderFilled) -> None:
     if count_fill(desk, event) is None:
         return
+    desk.proof.on_own_fill(event.client_order_id, desk.quote, event.ts_init)
     size = float(event.filled + event.remaining)
     desk.clip = size if desk.holding is None else max(desk.clip, size)
 
 
 def _on_quote(state: MarketMakingState, event: Quote, section: MarketMakingSettings) -> Outputs:
     desk = state.desks[event.instrument]
-    desk.quote = event
+    desk.quote, now = event, event.ts_init
+    if desk.proof.quotes:
+        desk.proof.look(event.bid, event.ask, desk.specification.tick, event, now)
     if desk.holding is None and not desk.quotes:
         return NOTHING
-    now = event.ts_init
     outputs = _manage(state, desk, now, section)
     if outputs or not desk.is_clear or desk.exit is not None:
         return outputs
@@ -153,7 +165,7 @@ def _on_beat(state: MarketMakingState, now: int, section: MarketMakingSettings) 
             outputs += _manage(state, desk, now, section)
         if desk.quotes and desk.book_at >= 0 and now - desk.book_at > _BOOK_MAX_AGE_NS:
             desk.is_clear = False
-            outputs += pull_quotes(state, desk, now, "book too old")
+            outputs += _pull(state, desk, now, "book too old")
     return outputs
 
 
@@ -170,7 +182,7 @@ def _on_frame(state: MarketMakingState, event: Frame, section: MarketMakingSetti
     if desk.exit is not None:
         return NOTHING
     if refusal is not None:
-        pulled = pull_quotes(state, desk, now, str(refusal[0]))
+        pulled = _pull(state, desk, now, str(refusal[0]))
         if pulled or desk.quotes or desk.holding is not None:
             return pulled
         return refuse(state, desk, now, *refusal)
@@ -187,6 +199,8 @@ def _learn(
         model = desk.intensity
         desk.terms = width_terms(section.gamma, model.arrival, model.decline)
     desk.markouts.on_second(event.ts_init, price)
+    desk.proof.on_second(event.ts_init, price)
+    desk.fault = desk.proof.fault(fee_bp(desk.specification, maker=True))
     desk.flow_bp = features.beta_15 * features.ofi_5
     flow = features.ofi_30
     if flow == flow:
@@ -253,7 +267,20 @@ def _begin(
         state.day, state.cycles = day, 0
     state.cycles += 1
     desk.pace.attempt(now)
-    return quote(state, desk, now, plans)
+    return _quote(state, desk, now, plans)
+
+
+def _quote(
+    state: MarketMakingState, desk: MarketMakingDesk, now: int, plans: list[Plan]
+) -> Outputs:
+    outputs = quote(state, desk, now, plans)
+    desk.proof.follow(desk.live, now, INTERVAL_NS)
+    return outputs
+
+
+def _pull(state: MarketMakingState, desk: MarketMakingDesk, now: int, reason: str) -> Outputs:
+    desk.proof.withdraw()
+    return pull_quotes(state, desk, now, reason)
 
 
 def _requote(
@@ -282,7 +309,7 @@ def _requote(
         return _nothing_left(state, desk, now, section)
     if desk.holding is None and now - desk.pace.last_attempt >= INTERVAL_NS:
         return _begin(state, desk, plans, now)
-    return quote(state, desk, now, plans)
+    return _quote(state, desk, now, plans)
 
 
 def _leave_passively(
@@ -311,7 +338,7 @@ def _nothing_left(
     state: MarketMakingState, desk: MarketMakingDesk, now: int, section: MarketMakingSettings
 ) -> Outputs:
     """Neither side may be quoted: pull what is, else say why."""
-    pulled = pull_quotes(state, desk, now, "inventory and flow leave no side")
+    pulled = _pull(state, desk, now, "inventory and flow leave no side")
     if pulled or desk.quotes:
         return pulled
     desk.again_at = now + _REFUSED_NS

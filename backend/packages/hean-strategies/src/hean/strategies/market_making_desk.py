@@ -7,12 +7,13 @@ from math import nan
 import msgspec
 from pydantic import Field
 
-from hean.core.events import OrderStyle, Quote
+from hean.core.events import OrderStyle, PlanFault, Quote
 from hean.strategies.base import StrategySection
 from hean.strategies.decisions import Plan, fee_bp
 from hean.strategies.desk import micro_bp, mid
 from hean.strategies.pace import SECOND_NS
 from hean.strategies.quote_model import Intensity, half_spread_bp
+from hean.strategies.quote_proof import QuoteProof
 from hean.strategies.quoting import MakerDesk, may_open_short
 from hean.strategies.spec import INVENTORY_NEUTRAL_MM, tunable
 from hean.strategies.windows import Average
@@ -62,6 +63,9 @@ class MarketMakingDesk(MakerDesk, kw_only=True):
     is_barred: bool = False
     """Whether the gate refused the newest quotes."""
     again_at: int = 0
+    proof: QuoteProof = msgspec.field(default_factory=QuoteProof)
+    fault: PlanFault | None = None
+    """Why, of all that was measured here, quoting does not pay; None once it does."""
 
     @property
     def clips(self) -> float:
@@ -151,5 +155,6 @@ def _plan(
         quality=quality,
         edge_bp=2.0 * desk.half - 2.0 * fee - both,
         cost_bp=2.0 * fee + both,
+        fault=desk.fault,
         reason=f"half {desk.half:.2f} bp, inventory {desk.clips:.2f}, flow {desk.flow_z:.2f}",
     )

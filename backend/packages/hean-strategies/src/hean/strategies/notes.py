@@ -38,7 +38,10 @@ NOTES: Final[Mapping[str, StrategyNote]] = {
         expected="Negative on BTC and ETH, perhaps positive on wide spreads.",
         edge="In a diffusion a quote fills when the middle has come to it: it earns about nothing "
         "and pays the fee. What can pay is bounce, at spreads of about twice fee and adverse "
-        "selection; each symbol has to show both in the shadow book first.",
+        "selection. Each symbol has to show it: every quote is followed, resting or refused, and "
+        "until 200 fills have left something of the half-spread after the fee and what mid took "
+        "back in 10 and 60 s, its plan counts as one that does not pay; when they no longer do, it "
+        "is one again.",
         literature=(
             "Avellaneda, Stoikov 2008, High-frequency trading in a limit order book",
             "Guéant, Lehalle, Fernandez-Tapia 2013, Dealing with the inventory risk",
