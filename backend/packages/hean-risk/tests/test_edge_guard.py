@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -13,12 +14,26 @@ from hean.core.events.decision import (
     OrderRequest,
     SignalRejected,
 )
-from hean.core.events.evidence import Evidence, WalkForward
+from hean.core.events.evidence import Evidence, FeeShare, PastOutcome, PlanFault, WalkForward
 from hean.core.events.market import Regime, Side
 from hean.core.events.portfolio import ShadowClosed
 from hean.core.events.reasons import ReasonCode
 from hean.core.events.system import RunStarted
-from hean.core.testing import ETH, profile, registered, signal
+from hean.core.testing import (
+    ETH,
+    SOL,
+    accepted,
+    btc_perpetual,
+    eth_perpetual,
+    filled,
+    position_closed,
+    position_opened,
+    profile,
+    registered,
+    signal,
+    sol_perpetual,
+)
+from hean.risk.edge_cells import FAILED_PLAN
 from hean.risk.testing import RiskSystem
 
 ENFORCE = HEANSettings(edge_guard="enforce")
@@ -89,11 +104,129 @@ def test_outcomes_lead_from_shadow_over_probe_to_active_and_back() -> None:
 
 
 def test_plan_failures_never_promote() -> None:
-    """Outcomes that may not promote leave the cell in SHADOW."""
+    """Outcomes that may not promote are followed in a cell of their own, which stays in SHADOW."""
     system = RiskSystem("alpha", settings=ENFORCE)
     for _ in range(100):
         shadow(system, 50.0, promotes=False)
     assert system.of(EdgeGuardChanged) == []
+    (key,) = system.risk.edge_guard.tracks
+    assert key == ("alpha", "majors", FAILED_PLAN)
+    assert system.risk.edge_guard.tracks[key].shadow == 100
+
+
+def _trade(system: RiskSystem, number: int, fault: PlanFault | None) -> None:
+    """Open on ETH with or without a fault of the plan, and close with a gain of 1 USDT."""
+    system.tick()
+    at = system.now
+    asked = signal(
+        "alpha", number=number, limit=3_500.0, stop=3_430.0, targets=(3_710.0,), instrument=ETH,
+        at=at,
+    )  # fmt: skip
+    system.take(replace(asked, plan_fault=fault))
+    order = system.orders()[-1]
+    fill = filled(order, at=at)
+    opened = replace(
+        position_opened(order=order.client_order_id, instrument=ETH, at=at),
+        correlation_id=order.signal_id,
+    )
+    closed = replace(position_closed(instrument=ETH, at=at), signal_id=order.signal_id)
+    system.take(accepted(order, at=at), fill, opened, closed)
+    system.advance(1.0)
+
+
+def test_a_failed_plan_that_trades_under_observe_never_promotes_either() -> None:
+    """Real outcomes of plans that failed go to their own cell, before and after a restart."""
+    system = RiskSystem("alpha", settings=HEANSettings(edge_guard="observe"), capital="3000")
+    fault = PlanFault("fills", 12.0, 200.0)
+    for number in range(3):
+        _trade(system, 2 * number + 1, fault)
+        _trade(system, 2 * number + 2, None)
+        if number == 1:
+            system = system.resumed()
+    tracks = system.risk.edge_guard.tracks
+    assert tracks["alpha", "majors", FAILED_PLAN].real == 3
+    assert tracks["alpha", "majors", "NORMAL"].real == 3
+    assert tracks["alpha", "", ""].real == 3
+
+
+def test_a_fault_the_strategy_measured_is_refused_or_told() -> None:
+    """Under enforce it is EDGE with its numbers; under observe the order says so and goes out."""
+    fault = PlanFault("fills", 12.0, 200.0)
+    asked = replace(signal("alpha", limit=60_000.0, targets=(61_500.0,)), plan_fault=fault)
+    strict = RiskSystem("alpha", settings=ENFORCE, capital="3000")
+    strict.take(asked)
+    refused = strict.of(SignalRejected)[-1]
+    assert (refused.code, refused.number, refused.limit) == (ReasonCode.EDGE, 12.0, 200.0)
+    mild = RiskSystem("alpha", settings=HEANSettings(edge_guard="observe"), capital="3000")
+    mild.take(asked)
+    assert ("would_refuse.EDGE", 12.0) in mild.orders()[-1].size_factors
+
+
+def test_a_group_counts_once_where_it_was_opened() -> None:
+    """Two legs are one outcome, in the group and regime of the leg that opened, not of the last."""
+    system = RiskSystem("alpha", settings=ENFORCE)
+    at = system.now
+    for name in (SOL, ETH):
+        system.take(replace(position_opened(instrument=name, at=at), group="g"))
+    first = replace(position_closed(instrument=SOL, at=at), group="g", regime=Regime.RANGE)
+    last = replace(position_closed(instrument=ETH, at=at), group="g", regime=Regime.IMPULSE)
+    system.take(first)
+    assert not system.risk.edge_guard.tracks
+    system.take(last)
+    counted = {key for key, one in system.risk.edge_guard.tracks.items() if one.real}
+    assert counted == {("alpha", "others", "RANGE"), ("alpha", "others", ""), ("alpha", "", "")}
+
+
+def _evidence(count: int, before_fees_bp: float) -> Evidence:
+    """Return so many outcomes on ETH, dealt once as a maker and once as a taker."""
+    share = FeeShare(instrument=ETH, maker=1.0, taker=1.0)
+    one = PastOutcome(
+        closed_at=0, instrument=ETH, regime="NORMAL", is_real=True,
+        before_fees_bp=before_fees_bp, frictions_bp=2.0, shares=(share,),
+    )  # fmt: skip
+    return Evidence(source="earlier", outcomes=(one,) * count)
+
+
+def _registered_with(evidence: Evidence, *, maker_fee: str = "0.0002") -> RiskSystem:
+    """Return a started account at this maker fee whose strategy brought evidence."""
+    known = (btc_perpetual(), eth_perpetual(maker_fee=maker_fee), sol_perpetual())
+    system = RiskSystem("alpha", settings=ENFORCE, capital="3000", instruments=known)
+    system.take(replace(registered(profile("alpha")), evidence=evidence))
+    return system
+
+
+def test_evidence_starts_a_cell_and_is_priced_at_todays_fees() -> None:
+    """Net is 40 bp less 7.5 at a fee of 2, less 10.5 at 5; the mode comes as one change."""
+    for maker_fee, net in (("0.0002", 32.5), ("0.0005", 29.5)):
+        system = _registered_with(_evidence(35, 40.0), maker_fee=maker_fee)
+        track = system.risk.edge_guard.tracks["alpha", "majors", "NORMAL"]
+        assert track.cell.mean == pytest.approx(net)
+        assert (track.mode, track.imported, track.real) == (GuardMode.PROBE, 35, 0)
+        (change,) = system.of(EdgeGuardChanged)
+        assert (change.previous, change.mode, change.outcomes) == (
+            GuardMode.SHADOW, GuardMode.PROBE, 35,
+        )  # fmt: skip
+        ask(system)
+        assert system.orders()[-1].quantity == Decimal("0.01")
+
+
+def test_evidence_survives_a_restart_and_goes_on() -> None:
+    """What was brought is in the snapshot; later outcomes add to it."""
+    system = _registered_with(_evidence(45, 40.0)).resumed()
+    for index in range(6):
+        shadow(system, 32.0 + index % 2)
+    assert system.of(EdgeGuardChanged)[-1].mode is GuardMode.ACTIVE
+    track = system.risk.edge_guard.tracks["alpha", "majors", "NORMAL"]
+    assert (track.imported, track.shadow, track.cell.outcomes) == (45, 6, 51)
+
+
+def test_evidence_that_says_nothing_changes_nothing() -> None:
+    """Refused evidence, or outcomes too few, leave the cell in SHADOW and publish nothing."""
+    for one in (Evidence(source="r", refusal="other parameters there"), _evidence(29, 40.0)):
+        system = _registered_with(one)
+        ask(system)
+        assert system.of(EdgeGuardChanged) == []
+        assert system.of(SignalRejected)[-1].code is ReasonCode.EDGE_UNPROVEN
 
 
 def test_a_probing_strategy_trades_the_smallest_quantity() -> None:
