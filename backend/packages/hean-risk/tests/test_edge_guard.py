@@ -327,16 +327,19 @@ def test_a_walk_forward_is_asked_for_before_any_probe() -> None:
     trend = replace(profile("alpha", directional=True), walk_forward_days=730.0)
     system = RiskSystem(trend, settings=ENFORCE, capital="3000")
     ask(system)
+    for index in range(40):
+        shadow(system, 25.0 + index % 3)
+    assert not system.of(EdgeGuardChanged)
     walked = WalkForward(days=731.0, trades=300, mean_bp=15.0, t=2.2)
     told = replace(registered(trend), evidence=Evidence(source="x", walk_forward=walked))
     system.take(told)
     ask(system, 2)
     again = system.resumed()
-    ask(again, 3)
+    shadow(again, 25.0)
     found = [(one.code, one.number, one.limit) for one in system.of(SignalRejected)]
     assert found[0] == (ReasonCode.EDGE, 0.0, 730.0)
     assert found[1][0] is ReasonCode.EDGE_UNPROVEN
-    assert again.of(SignalRejected)[-1].code is ReasonCode.EDGE_UNPROVEN
+    assert again.of(EdgeGuardChanged)[-1].mode is GuardMode.PROBE
 
 
 def test_observe_gives_the_same_verdicts_and_refuses_nothing() -> None:

@@ -82,6 +82,8 @@ class EdgeCells:
 
     def __init__(self) -> None:
         self.tracks: dict[CellKey, Track] = {}
+        self.barred: dict[str, bool] = {}
+        """Strategies that stay in SHADOW whatever their outcomes: their walk-forward is missing."""
 
     def track(self, key: CellKey) -> Track:
         """Return a cell, made when first asked for."""
@@ -137,6 +139,8 @@ class EdgeCells:
     def _count(self, key: CellKey, net_bp: float, origin: Origin) -> None:
         for one in (key, *_wider(key)):
             self.track(one).count(net_bp, origin)
+        if self.barred.get(key[0]):
+            return
         track = self.track(key)
         track.mode = next_mode(track.mode, self.pooled(key), track.cost_bp)
 

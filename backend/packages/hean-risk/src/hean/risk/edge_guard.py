@@ -203,13 +203,19 @@ class EdgeGuard:
 
     def _on_registered(self, event: StrategyRegistered) -> None:
         self._profiles[event.strategy] = event.profile
+        if event.evidence is not None and event.evidence.walk_forward is not None:
+            self._walked[event.strategy] = event.evidence.walk_forward
+        self._bar(event.profile)
         if event.evidence is not None:
             self._import(event.strategy, event.evidence)
 
+    def _bar(self, profile: StrategyProfile) -> None:
+        walked = self._walked.get(profile.strategy)
+        lacks = check_walk_forward(profile.walk_forward_days, walked) is not None
+        self._cells.barred[profile.strategy] = lacks
+
     def _import(self, strategy: str, evidence: Evidence) -> None:
         """Take what an earlier run had shown, at the fees of this one."""
-        if evidence.walk_forward is not None:
-            self._walked[strategy] = evidence.walk_forward
         known = self._view.instruments
         fees = {
             name: Fees(
@@ -296,6 +302,8 @@ class EdgeGuard:
         self._faulted = dict.fromkeys(found.faulted)
         self._failed = dict.fromkeys(found.failed)
         self._walked = found.walked
+        for one in found.profiles.values():
+            self._bar(one)
 
 
 def tracks_of(state: bytes) -> dict[CellKey, Track]:
