@@ -20,6 +20,7 @@ from hean.core.features.book import (
     weighted_mid,
 )
 from hean.core.features.carry import Basis, FundingNowCast, impact_price, premium
+from hean.core.features.covariation import Covariation
 from hean.core.features.exact import (
     Ewma,
     HourlyHistogram,
@@ -51,6 +52,7 @@ __all__ = [
     "NO_TABLES",
     "AverageTrueRange",
     "Basis",
+    "Covariation",
     "CycleMachine",
     "Donchian",
     "Ewma",
