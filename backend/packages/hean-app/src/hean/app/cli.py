@@ -38,6 +38,8 @@ strategies_app = typer.Typer(
 app.add_typer(strategies_app, name="strategies")
 
 _INTERRUPTED = 130
+_WALKED_CAPITAL = "1000000"
+"""Capital of a walk-forward: enough that no size is refused."""
 
 _SetOption = Annotated[
     list[str] | None,
@@ -360,10 +362,37 @@ def evaluate(
     capital: _CapitalOption = None,
     start: Annotated[str | None, typer.Option(help="Begin at this UTC time.")] = None,
     end: Annotated[str | None, typer.Option(help="End before this UTC time.")] = None,
+    walk_forward: Annotated[
+        str | None,
+        typer.Option(metavar="STRATEGY", help="Walk this one forward instead, alone."),
+    ] = None,
+    tries: Annotated[
+        list[str] | None,
+        typer.Option("--try", metavar="KEY=VALUE", help="Another set to choose from; repeatable."),
+    ] = None,
+    train_days: Annotated[float, typer.Option(min=1.0, help="Days to choose on.")] = 90.0,
+    test_days: Annotated[float, typer.Option(min=1.0, help="Days to judge on.")] = 30.0,
     overrides: _SetOption = None,
     as_json: _JsonOption = False,
 ) -> None:
-    """Run a dataset once and say what each strategy earned a trade, with the doubt about it."""
+    """Run a dataset once and say what each strategy earned a trade, with the doubt about it.
+
+    With --walk-forward parameters are chosen on a window and judged on the next; the run it leaves
+    behind is the evidence a strategy needs that asks for one.
+    """
+    if walk_forward is not None:
+        from hean.app.strategies_cli import print_walk_forward
+
+        sets = [*(overrides or []), f"INITIAL_CAPITAL={capital or _WALKED_CAPITAL}"]
+        sets.append("PORTFOLIO__AUTOPILOT_ENABLED=false")
+        found = {
+            one or "as set": load_settings([*sets, one] if one else sets, strategies=walk_forward)
+            for one in ("", *(tries or []))
+        }
+        print_walk_forward(
+            found, dataset, walk_forward, out=out, days=(train_days, test_days), as_json=as_json
+        )
+        return
     from hean.app.strategies_cli import print_evaluation
 
     loaded = load_settings(overrides, capital=capital)

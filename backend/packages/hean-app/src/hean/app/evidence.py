@@ -92,7 +92,7 @@ def _evidence(
     made = tuple(_past(one) for one in trades if one.promotes)
     usable = tuple(one for one in (*brought, *made) if _is_usable(one, known))
     left_out = len(brought) + len(made) - len(usable)
-    if not usable:
+    if not usable and walked is None:
         refusal = "no outcomes that count" if not left_out else "none of its outcomes fits this run"
     return Evidence(
         source=source, refusal=refusal, outcomes=usable, left_out=left_out, walk_forward=walked
@@ -145,4 +145,6 @@ def evidence_lines(evidence: Mapping[str, Evidence]) -> Iterable[str]:
             yield f"no evidence for {name} from run {run}: {one.refusal}"
         else:
             rest = f", {one.left_out} left out" if one.left_out else ""
+            if one.walk_forward is not None:
+                rest += f", a walk-forward of {one.walk_forward.days:.0f} days"
             yield f"evidence for {name} from run {run}: {len(one.outcomes)} outcomes{rest}"

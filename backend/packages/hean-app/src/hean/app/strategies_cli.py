@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
@@ -190,3 +191,25 @@ def print_evaluation(
         return
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     show_evaluation(found, Console(file=sys.stdout, highlight=False, width=width), out)
+
+
+def print_walk_forward(
+    candidates: Mapping[str, Loaded[AppSettings]],
+    dataset: Path,
+    strategy: str,
+    *,
+    out: Path | None,
+    days: tuple[float, float],
+    as_json: bool = False,
+) -> None:
+    """Walk a strategy forward over a dataset and print each window; `out` keeps the evidence."""
+    from hean.app.walk_forward import walk_dataset
+    from hean.app.walk_forward_view import show_walk_forward
+
+    train, test = days
+    found = walk_dataset(candidates, dataset, strategy, out=out, train_days=train, test_days=test)
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    show_walk_forward(found, Console(file=sys.stdout, highlight=False, width=width), out)
