@@ -30,6 +30,7 @@ from hean.portfolio.ledger import Ledger
 from hean.portfolio.positions import EXACT, MARK_DECIMALS, InstrumentBook, bounded
 
 DAY_NS = 86_400_000_000_000
+_TRANSFERS_KEPT = 256
 
 
 class _State(msgspec.Struct, kw_only=True):
@@ -43,7 +44,7 @@ class _State(msgspec.Struct, kw_only=True):
     day_high: float = 1.0
     equity: Decimal = ZERO
     unrealised: Decimal = ZERO
-    last_transfer: tuple[int, Decimal] = (0, ZERO)
+    transfers: list[tuple[int, Decimal]] = []
 
 
 class Equity:
@@ -121,9 +122,9 @@ class Equity:
             self._open(event.wallet)
         elif event.transfer:
             key = (event.ts_event, event.transfer)
-            if key == state.last_transfer:
+            if key in state.transfers:
                 return
-            state.last_transfer = key
+            state.transfers = [*state.transfers[1 - _TRANSFERS_KEPT :], key]
             self._value()
             self._flow(event.transfer)
         else:

@@ -1,4 +1,4 @@
-"""Funding: charged to every virtual position at its stamp, matched with what the venue pays.
+"""Funding: charged to whoever held a position at its stamp, matched with what the venue pays.
 
 The charge is the product -q*mark*rate, exact to 12 decimals; the largest position takes what that
 leaves, so the sum over strategies is the net position's payment. A fill executed before a stamp
@@ -40,16 +40,19 @@ def is_forgotten(book: InstrumentBook, stamp: int) -> bool:
 def charge(
     book: InstrumentBook, accounts: Accounts, *, stamp: int, rate: float, mark: Decimal, now: int
 ) -> list[PositionChanged]:
-    """Charge a stamp to every position held now; return their events."""
-    amounts = _split(book, EXACT.multiply(mark, decimal_of(rate)))
-    attributed = ZERO
+    """Charge a stamp to every position held then; return the events of those held still."""
+    held = book.held_at(stamp)
+    attributed = quantity = ZERO
     events: list[PositionChanged] = []
-    for strategy, position in book.positions.items():
-        amount = amounts[strategy]
+    for strategy, amount in _split(held, EXACT.multiply(mark, decimal_of(rate))).items():
         accounts.charge_funding(book.tally(strategy), amount, paid=False)
+        attributed = EXACT.add(attributed, amount)
+        quantity += held[strategy]
+        position = book.positions.get(strategy)
+        if position is None:
+            continue
         position.funding += amount
         position.refresh()
-        attributed = EXACT.add(attributed, amount)
         events.append(
             PositionChanged(
                 ts_event=stamp,
@@ -67,22 +70,22 @@ def charge(
             )
         )
     book.stamps.append(
-        Stamp(stamp=stamp, rate=rate, mark=mark, attributed=attributed, quantity=book.quantity)
+        Stamp(stamp=stamp, rate=rate, mark=mark, attributed=attributed, quantity=quantity)
     )
     del book.stamps[:-_STAMPS_KEPT]
     book.last_stamp = max(book.last_stamp, stamp)
     return events
 
 
-def _split(book: InstrumentBook, factor: Decimal) -> dict[str, Decimal]:
-    """Return the charge of each position; together they are exactly the net position's."""
+def _split(held: dict[str, Decimal], factor: Decimal) -> dict[str, Decimal]:
+    """Return the charge of each; together they are exactly the net position's."""
     left, largest, size = ZERO, "", ZERO
     amounts: dict[str, Decimal] = {}
-    for strategy, position in book.positions.items():
-        left -= position.quantity
-        if abs(position.quantity) > size:
-            largest, size = strategy, abs(position.quantity)
-        amounts[strategy] = bounded(EXACT.multiply(-position.quantity, factor))
+    for strategy, quantity in held.items():
+        left -= quantity
+        if abs(quantity) > size:
+            largest, size = strategy, abs(quantity)
+        amounts[strategy] = bounded(EXACT.multiply(-quantity, factor))
     rest = bounded(EXACT.multiply(left, factor))
     for amount in amounts.values():
         rest = EXACT.subtract(rest, amount)

@@ -298,6 +298,8 @@ class Ledger:
                 )
             else:
                 realised = self._reduce(book, position, event, order, signed, fee, fill_id)
+        if not book.is_spot:
+            book.note(event.ts_event, strategy, signed)
         accounts.trade(tally, realised, fee, book.net_fill(signed, event.price))
 
     def _order(self, client_order_id: str) -> OrderRequest | None:

@@ -26,6 +26,8 @@ FINEST: Final = 12
 
 MARK_DECIMALS: Final = 10
 
+_RECENT_KEPT: Final = 128
+
 
 def bounded(amount: Decimal, decimals: int = FINEST) -> Decimal:
     """Return a number with at most so many decimals; a shorter one stays as it is."""
@@ -130,6 +132,7 @@ class InstrumentBook(msgspec.Struct, kw_only=True):
 
     `cost` is the sum of the virtual costs, dust included, `quantity` the net quantity. `dust` is
     what less than a lot each strategy has left and what it cost; its next position takes it in.
+    `recent` are the newest fills (time, strategy, signed quantity): a stamp may be told after them.
     """
 
     instrument: str
@@ -144,6 +147,7 @@ class InstrumentBook(msgspec.Struct, kw_only=True):
     dust: dict[str, tuple[Decimal, Decimal]] = {}
     stamps: list[Stamp] = []
     last_stamp: int = 0
+    recent: list[tuple[int, str, Decimal]] = []
     mark_price: float = 0.0
     mark_ts: int = 0
     mark: Decimal = ZERO
@@ -158,6 +162,20 @@ class InstrumentBook(msgspec.Struct, kw_only=True):
         if found is None:
             found = self.tallies[strategy] = Tally()
         return found
+
+    def note(self, ts_event: int, strategy: str, signed: Decimal) -> None:
+        """Remember a fill for a stamp that is told after it."""
+        self.recent.append((ts_event, strategy, signed))
+        if len(self.recent) > _RECENT_KEPT:
+            del self.recent[: _RECENT_KEPT // 2]
+
+    def held_at(self, stamp: int) -> dict[str, Decimal]:
+        """Return what each strategy held at a time: what it holds now, less the fills since."""
+        held = {name: one.quantity for name, one in self.positions.items()}
+        for ts_event, strategy, signed in self.recent:
+            if ts_event > stamp:
+                held[strategy] = held.get(strategy, ZERO) - signed
+        return {name: quantity for name, quantity in held.items() if quantity}
 
     def unrealised(self) -> Decimal:
         """Return what the virtual positions would realise at the last mark."""
