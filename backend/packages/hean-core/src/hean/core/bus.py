@@ -87,7 +87,7 @@ class _Topic:
         "count",
         "durable",
         "general",
-        "keyed",
+        "key_of",
         "lane",
         "queued",
         "read_key",
@@ -100,18 +100,18 @@ class _Topic:
         self.subscriptions: list[Subscription] = []
         self.general: tuple[Handler, ...] = ()
         self.by_key: dict[str, tuple[Handler, ...]] = {}
-        self.keyed = False
         self.durable = event_type in DURABLE
         self.count = 0
         field = event_type.key_field
-        self.read_key: Callable[[Any], str] | None = attrgetter(field) if field else None
+        self.key_of: Callable[[Any], str] | None = attrgetter(field) if field else None
+        self.read_key: Callable[[Any], str] | None = None
 
     def add(self, subscription: Subscription) -> None:
         self.subscriptions.append(subscription)
         self.subscriptions.sort(key=lambda one: (one.stage, one.sequence))
         self.general = tuple(one.handler for one in self.subscriptions if one.key is None)
         keys = {one.key: None for one in self.subscriptions if one.key is not None}
-        self.keyed = bool(keys)
+        self.read_key = self.key_of if keys else None
         self.by_key = {
             key: tuple(one.handler for one in self.subscriptions if one.key in (None, key))
             for key in keys
@@ -130,7 +130,7 @@ class Bus:
             kind: _Topic(kind, self._lanes[priority]) for kind, priority in PRIORITY.items()
         }
         self._pending: list[Event] = []
-        self._is_waiting = False
+        self._waiting = 0
         self._sequence = 0
         self._deepest = 0
         self._failures: dict[str, int] = {}
@@ -158,7 +158,7 @@ class Bus:
         topic = self._topics.get(event_type)
         if topic is None:
             raise EventError(f"{event_type.__name__} is not an event of the closed union")
-        if key is not None and topic.read_key is None:
+        if key is not None and topic.key_of is None:
             raise EventError(f"{event_type.__name__} has no key to subscribe by, asked for {key!r}")
         self._sequence += 1
         subscription = Subscription(
@@ -196,10 +196,9 @@ class Bus:
         while True:
             topic = topics[event.__class__]
             topic.count += 1
-            if topic.keyed:
-                handlers = topic.by_key.get(topic.read_key(event), topic.general)  # type: ignore[misc]
-            else:
-                handlers = topic.general
+            handlers, read_key = topic.general, topic.read_key
+            if read_key is not None:
+                handlers = topic.by_key.get(read_key(event), handlers)
             if topic.durable and self._dead_letters is not None and self._dead_letters.parked:
                 handlers = self._unheld(event, topic, handlers)
             for handler in handlers:
@@ -212,24 +211,16 @@ class Bus:
                     self._fail(event, topic, handler, error)
                 if pending:
                     self._queue()
-            if not self._is_waiting:
+            if not self._waiting:
                 return
-            for lane in self._lanes:
-                if lane:
-                    event = lane.popleft()
-                    break
-            else:
-                self._is_waiting = False
-                return
+            event = self._next()
 
     def settle(self) -> None:
         """Deliver what is queued until nothing is left."""
         if self._pending:
             self._queue()
-        for lane in self._lanes:
-            if lane:
-                self.dispatch(lane.popleft())
-                return
+        if self._waiting:
+            self.dispatch(self._next())
 
     def redeliver(self, event: Event, subscription: Subscription) -> Exception | None:
         """Call one handler again; return the error if it failed again, with its output dropped.
@@ -319,12 +310,16 @@ class Bus:
             topic = topics[event.__class__]
             topic.queued += 1
             topic.lane.append(event)
+        self._waiting += len(pending)
         pending.clear()
-        self._is_waiting = True
+        if self._waiting > self._deepest:
+            self._deepest = self._waiting
+
+    def _next(self) -> Event:
+        """Take the oldest event of the first lane that holds one."""
+        self._waiting -= 1
         critical, normal, low = self._lanes
-        depth = len(critical) + len(normal) + len(low)
-        if depth > self._deepest:
-            self._deepest = depth
+        return (critical or normal or low).popleft()
 
 
 class Component(Protocol):
