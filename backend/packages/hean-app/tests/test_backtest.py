@@ -42,6 +42,7 @@ KEYS = [
     "budgets",
     "dlq",
     "forced_closes",
+    "guard",
     "decisions_sha256",
     "journal_sha256",
 ]

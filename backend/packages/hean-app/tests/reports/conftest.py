@@ -193,6 +193,7 @@ def made_summary(**changes: object) -> dict[str, Any]:
         "budgets": {"deployable_min_margin": "120"},
         "dlq": {"parked": 0, "retried_ok": 0, "permanent": 0},
         "forced_closes": 0,
+        "guard": {"cells": [], "evidence": {}, "evidence_lines": [], "enforces": False},
         "notes": ["the index is the mark's: the dataset has none of its own"],
         "decisions_sha256": "12" * 32,
         "journal_sha256": "34" * 32,

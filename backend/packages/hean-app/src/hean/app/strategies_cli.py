@@ -19,6 +19,7 @@ from rich.text import Text
 from hean.app.feeds.replay import DatasetFeed
 from hean.app.feeds.sim import SimFeed
 from hean.app.inspection import strategies_on, why_not
+from hean.app.reports.guard import guard_of_run, guard_table
 from hean.app.session import settings_of_facts
 from hean.app.settings import AppSettings
 from hean.app.strategy_skeleton import write_skeleton
@@ -40,17 +41,19 @@ def print_strategies(
     as_json: bool = False,
 ) -> None:
     """List every installed strategy; raises `DataError` for a dataset or run that is none."""
+    guard: dict[str, Any] | None = None
     if run_dir is not None:
-        title, built = f"as {run_dir} left them", set_of_run(run_dir)
+        title, (built, guard) = f"as {run_dir} left them", set_of_run(run_dir)
         states = _states_of_run(built)
     else:
         feed = SimFeed(seed=settings.random_seed, section=settings.sim) if dataset is None else None
-        found = feed.description if feed is not None else DatasetFeed(_given(dataset)).description
-        title, built = f"on {found.name}", strategies_on(settings, found)
+        carried = feed.description if feed is not None else DatasetFeed(_given(dataset)).description
+        title, built = f"on {carried.name}", strategies_on(settings, carried)
         states = {one.name: _state(one) for one in built.strategies}
     rows = [row_of(one, states[one.name]) for one in built.strategies]
     if as_json:
-        sys.stdout.write(json.dumps({"state": title, "strategies": rows}, indent=2) + "\n")
+        found = {"state": title, "strategies": rows, "guard": guard}
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
         return
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     console = Console(file=sys.stdout, highlight=False, width=width)
@@ -60,6 +63,18 @@ def print_strategies(
              "N sentiment, B bars; in brackets: used where there.", "dim"),
         soft_wrap=True,
     )  # fmt: skip
+    if guard is not None:
+        _show_guard(guard, console)
+
+
+def _show_guard(guard: dict[str, Any], console: Console) -> None:
+    console.print()
+    if guard["cells"]:
+        console.print(guard_table(guard))
+    else:
+        console.print("The edge guard has seen no outcome.")
+    for line in guard["evidence_lines"]:
+        console.print(line, soft_wrap=True)
 
 
 def _given(dataset: Path | None) -> Path:
@@ -67,18 +82,19 @@ def _given(dataset: Path | None) -> Path:
     return dataset
 
 
-def set_of_run(run_dir: Path) -> StrategySet:
-    """Return the strategies of a run with their newest saved state."""
+def set_of_run(run_dir: Path) -> tuple[StrategySet, dict[str, Any]]:
+    """Return the strategies of a run with their newest saved state, and its edge guard."""
     path = run_dir / "journal.db"
     if not path.is_file():
         raise DataError(f"{run_dir} holds no journal.db; give a run's directory")
     journal = SqliteJournal(path, durable=False)
     try:
         segments, snapshot = journal.segments(), journal.snapshot()
+        if not segments or snapshot is None or _COMPONENT not in snapshot.states:
+            raise DataError(f"{run_dir} holds no saved state yet; ask again later")
+        guard = guard_of_run(journal, snapshot)
     finally:
         journal.close()
-    if not segments or snapshot is None or _COMPONENT not in snapshot.states:
-        raise DataError(f"{run_dir} holds no saved state yet; ask again later")
     facts = segments[-1].facts
     settings = settings_of_facts(facts)
     if facts["dataset"]:
@@ -87,7 +103,7 @@ def set_of_run(run_dir: Path) -> StrategySet:
         description = SimFeed(seed=settings.random_seed, section=settings.sim).description
     built = strategies_on(settings, description)
     built.restore(snapshot.states[_COMPONENT])
-    return built
+    return built, guard
 
 
 def _states_of_run(built: StrategySet) -> dict[str, str]:

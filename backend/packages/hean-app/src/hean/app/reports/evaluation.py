@@ -66,7 +66,7 @@ class Hits(msgspec.Struct, frozen=True, kw_only=True):
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """The trades of one strategy, kind, instrument and regime; means in bp a trade.
 
-    `slippage_bp` is against the mid at the fill and already inside gross, over `slippage_trades`.
+    `spread_bp` and `impact_bp` are already inside gross, known of `priced_trades` of the trades.
     `markouts` answers `HORIZONS`. `guard` is empty for totals.
     """
 
@@ -79,8 +79,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     net: Interval
     hits: Hits
     fee_bp: float
-    slippage_bp: float | None
-    slippage_trades: int
+    spread_bp: float | None
+    impact_bp: float | None
+    priced_trades: int
     funding_bp: float
     maker_fills: int
     markouts: tuple[Markout | None, ...]
@@ -185,7 +186,8 @@ def _markouts(trades: Sequence[Trade]) -> tuple[Markout | None, ...]:
 def row_of(trades: Sequence[Trade], key: tuple[str, str, str, str], guard: str, seed: int) -> Row:
     """Return the figures of trades in the order of their ends; there must be one at least."""
     strategy, kind, instrument, regime = key
-    slips = [one.slippage_bp for one in trades if one.slippage_bp is not None]
+    spreads = [one.spread_bp for one in trades if one.spread_bp is not None]
+    impacts = [one.impact_bp for one in trades if one.impact_bp is not None]
     own_seed = int(digest_of(seed, *key)[:16], 16)
     makers = 0
     for one in trades:
@@ -200,8 +202,9 @@ def row_of(trades: Sequence[Trade], key: tuple[str, str, str, str], guard: str, 
         net=interval_of([one.net_bp for one in trades], own_seed),
         hits=hits_of(trades),
         fee_bp=mean_of([one.fees_bp for one in trades]),
-        slippage_bp=mean_of(slips) if slips else None,
-        slippage_trades=len(slips),
+        spread_bp=mean_of(spreads) if spreads else None,
+        impact_bp=mean_of(impacts) if impacts else None,
+        priced_trades=len(spreads),
         funding_bp=mean_of([one.funding_bp for one in trades]),
         maker_fills=makers,
         markouts=_markouts(trades),
@@ -250,6 +253,7 @@ def evaluate_records(
         "run_id": summary["run_id"],
         "edge_guard": edge_guard,
         "has_ticks": has_ticks,
+        "guard": summary["guard"],
         "strategies": [
             {
                 "strategy": name,

@@ -14,8 +14,8 @@ from hean.app.reports.render import counts_text
 
 Values = dict[str, Any]
 _HEADS: Final = (
-    "trades", "gross bp, 95 %", "net bp, 95 %", "by", "hit %", "needs %", "fee", "slip", "funding",
-    "10 s", "60 s",
+    "trades", "gross bp, 95 %", "net bp, 95 %", "by", "hit %", "needs %", "fee", "spread",
+    "impact", "funding", "10 s", "60 s",
 )  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def show_evaluation(found: Values, console: Console, directory: Path | None) -> 
     else:
         console.print("No trade was closed, in the account or in the shadow book.")
     console.print()
-    notes = [f"note: {note}" for note in found["notes"]]
+    notes = [f"note: {note}" for note in (*found["notes"], *found["guard"]["evidence_lines"])]
     for line in (*silent_lines(found), *reading_lines(found), *notes):
         console.print(line, soft_wrap=True)
     if directory is not None:
@@ -84,7 +84,8 @@ def cells_of(row: Values) -> list[str]:
         f"{100 * hits['rate']:.0f}",
         needs + {"plan": "p", "payoff": "o"}.get(hits["basis"] if needs != "-" else "", ""),
         f"{row['fee_bp']:.1f}",
-        slip_text(row),
+        spread_text(row),
+        "-" if row["impact_bp"] is None else f"{row['impact_bp']:.1f}",
         f"{row['funding_bp']:+.1f}" if row["funding_bp"] else "0",
         *(markout_text(one) for one in row["markouts"]),
     ]
@@ -102,12 +103,12 @@ def method_text(method: str) -> str:
     return {"t": "t", "b": "boot"}.get(method[0], "-")
 
 
-def slip_text(row: Values) -> str:
-    """Return the slippage, and over how many trades where not all are known."""
-    if row["slippage_bp"] is None:
+def spread_text(row: Values) -> str:
+    """Return the spread paid, and over how many trades where not all are known."""
+    if row["spread_bp"] is None:
         return "-"
-    known = row["slippage_trades"]
-    return f"{row['slippage_bp']:.1f}" + ("" if known == row["trades"] else f" ({known})")
+    known = row["priced_trades"]
+    return f"{row['spread_bp']:.1f}" + ("" if known == row["trades"] else f" ({known})")
 
 
 def markout_text(markout: Values | None) -> str:
@@ -153,7 +154,11 @@ def reading_lines(found: Values) -> list[str]:
     below = [one for one in bounded if one["high"] < 0.0]
     lines = [
         "Figures are bp of entry notional a trade, a group counted once; nothing is annualised. "
-        "Gross has the spread in it; slip is the part of it paid against the mid at the fill.",
+        "Gross has spread and impact in it: what fills cost against the mid, up to the touch and "
+        "beyond; in brackets over how many trades they are known (not where a stop filled inside "
+        "a bar).",
+        "Shadow rows follow a refused signal by its stop, targets and time stop alone: a "
+        "strategy's own exits (trail, thesis, mean) are not in them.",
         f"Bounds: Student's t below {BOOTSTRAP_FROM} trades (taken as independent), from there a "
         "block bootstrap. needs %: hits at which a trade earns nothing, p from planned target and "
         "stop, o from the outcomes themselves (then it only repeats the sign of the net).",
@@ -166,7 +171,7 @@ def reading_lines(found: Values) -> list[str]:
         )
     if not found["has_ticks"]:
         lines.append(
-            "Markouts: not available, the data has no real quotes. Slip is against synthetic "
-            "quotes: it is what the venue's model assumes, not a measurement."
+            "Markouts: not available, the data has no real quotes. Spread and impact are against "
+            "synthetic quotes: what the venue's model assumes, not a measurement."
         )
     return lines

@@ -17,6 +17,7 @@ from hean.app.reports.charts import (
     stack_chart,
 )
 from hean.app.reports.evaluation_sections import evaluation_cards
+from hean.app.reports.guard import guard_card
 from hean.app.reports.run_facts import changed_settings, run_settings
 from hean.app.reports.sections import card, signed, usdt
 from hean.app.reports.series import Curve, Stack, capital_stack, equity_curves
@@ -47,6 +48,7 @@ def page(directory: Path, summary: Summary) -> str:
         *capital_cards(directory, places, first, first if last is None else last),
         sections.funnel_card(summary),
         sections.trades_card(trade_totals(directory)),
+        guard_card(summary["guard"]),
         *evaluation_cards(directory, places),
         '<div class="pair">',
         sections.slots_card(summary),

@@ -207,7 +207,8 @@ def fact_lines(summary: Summary) -> list[tuple[str, str]]:
         ("decisions sha256", summary["decisions_sha256"]),
         ("journal sha256", summary["journal_sha256"]),
     ]
-    lines.extend(("note", note) for note in summary.get("notes", ()))
+    brought = summary.get("guard", {}).get("evidence_lines", ())
+    lines.extend(("note", note) for note in (*summary.get("notes", ()), *brought))
     return lines
 
 

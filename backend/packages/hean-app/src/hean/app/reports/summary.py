@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hean.app.feature_counts import write_counts
 from hean.app.feature_tables import table_lines
 from hean.app.reports.funnel import HOUR_NS, StrategyCounts
+from hean.app.reports.guard import guard_of
 from hean.app.reports.projection import write_tables
 from hean.app.session import Session, package_versions
 from hean.app.timespan import format_instant
@@ -48,6 +49,7 @@ def summarise(session: Session, *, wall_seconds: float, peak_rss_mb: float) -> S
         },
         "dlq": _dead_letters(system),
         "forced_closes": system.funnel.forced_closes,
+        "guard": guard_of(system),
         "notes": [*description.notes, *table_lines(system)],
         "decisions_sha256": "",
         "journal_sha256": session.journal.head.hex(),
