@@ -32,6 +32,15 @@ class PairSums(msgspec.Struct, frozen=True, gc=False):
     product: int
 
 
+class PairMoves(msgspec.Struct, frozen=True, gc=False):
+    """Σp1² over a window, and Σ(Δp1)², Σ(Δp1·Δp2), Σ(Δp2)² from minute to minute."""
+
+    first_square: int
+    first: int
+    both: int
+    second: int
+
+
 class PairFit(msgspec.Struct, frozen=True, gc=False):
     """p1 = alpha + beta·p2 + e and the AR(1) of e; alpha and deviation are log prices.
 
@@ -64,6 +73,10 @@ class PairWindow(msgspec.Struct):
     sum_second: int = 0
     sum_square: int = 0
     sum_product: int = 0
+    first_square: int = 0
+    moves_first: int = 0
+    moves_both: int = 0
+    moves_second: int = 0
 
     @property
     def ready(self) -> bool:
@@ -71,21 +84,35 @@ class PairWindow(msgspec.Struct):
 
     def update(self, first: int, second: int) -> None:
         """Take both log prices of a minute."""
-        if len(self.first) < self.size:
-            self.first.append(first)
-            self.second.append(second)
+        place, size = self.place, self.size
+        ones, others = self.first, self.second
+        if len(ones) < size:
+            if ones:
+                self._count_move(first - ones[-1], second - others[-1], 1)
+            ones.append(first)
+            others.append(second)
         else:
-            old_first, old_second = self.first[self.place], self.second[self.place]
-            self.first[self.place], self.second[self.place] = first, second
-            self.place = (self.place + 1) % self.size
+            following = place + 1 if place + 1 < size else 0
+            old_first, old_second = ones[place], others[place]
+            self._count_move(ones[following] - old_first, others[following] - old_second, -1)
+            self._count_move(first - ones[place - 1], second - others[place - 1], 1)
+            ones[place], others[place] = first, second
+            self.place = following
             self.sum_first -= old_first
             self.sum_second -= old_second
             self.sum_square -= old_second * old_second
             self.sum_product -= old_first * old_second
+            self.first_square -= old_first * old_first
         self.sum_first += first
         self.sum_second += second
         self.sum_square += second * second
         self.sum_product += first * second
+        self.first_square += first * first
+
+    def _count_move(self, first: int, second: int, sign: int) -> None:
+        self.moves_first += sign * first * first
+        self.moves_both += sign * first * second
+        self.moves_second += sign * second * second
 
     def sums(self) -> PairSums:
         """Return the sums over the window."""
@@ -96,21 +123,35 @@ class PairWindow(msgspec.Struct):
     def fit(self) -> PairFit | None:
         """Return the fit over the window in time order, None where p2 never moved."""
         place = self.place
+        moves = PairMoves(self.first_square, self.moves_first, self.moves_both, self.moves_second)
         return fit_pair(
             self.sums(),
+            moves,
             self.first[place:] + self.first[:place],
             self.second[place:] + self.second[:place],
         )
 
 
-def fit_pair(sums: PairSums, first: list[int], second: list[int]) -> PairFit | None:
+def pair_moves(first: list[int], second: list[int]) -> PairMoves:
+    """Return the sums of a window's squares and moves, in whole steps of the log grid."""
+    ones, others = list(map(sub, first[1:], first)), list(map(sub, second[1:], second))
+    return PairMoves(
+        sum(map(mul, first, first)),  # det-ok: ints
+        sum(map(mul, ones, ones)),  # det-ok: ints
+        sum(map(mul, ones, others)),  # det-ok: ints
+        sum(map(mul, others, others)),  # det-ok: ints
+    )
+
+
+def fit_pair(
+    sums: PairSums, moves: PairMoves, first: list[int], second: list[int]
+) -> PairFit | None:
     """Return least squares, AR(1) and Dickey-Fuller t of a window; the same for live and batch."""
     slope = _slope(sums)
     if slope is None:
         return None
     alpha, beta = slope
-    residuals = [one - alpha - beta * other for one, other in zip(first, second, strict=True)]
-    phi, deviation, t = _autoregression(residuals)
+    phi, deviation, t = _autoregression(sums, moves, (first[0], second[0]), (first[-1], second[-1]))
     half_life = -math.log(2.0) / math.log(phi) if 0.0 < phi < 1.0 else math.inf
     return PairFit(
         alpha=round(alpha * LOG_UNIT, 9),
@@ -132,20 +173,39 @@ def _slope(sums: PairSums) -> tuple[float, float] | None:
     return (sums.first - beta * sums.second) / n, beta
 
 
-def _autoregression(residuals: list[float]) -> tuple[float, float, float]:
-    """Return φ, the equilibrium deviation and the t of φ - 1 from Δe = (φ - 1)·e before + noise."""
-    before, now = residuals[:-1], residuals[1:]
-    square = math.fsum(map(mul, before, before))
-    if square <= 0.0:
+def _autoregression(
+    sums: PairSums, moves: PairMoves, oldest: tuple[int, int], newest: tuple[int, int]
+) -> tuple[float, float, float]:
+    """Return φ, the equilibrium deviation and the t of φ - 1 from Δe = (φ - 1)·e before + noise.
+
+    With e in units of 1/(n·below) every sum over the window is a whole number, exact until the one
+    division: Σe² expands into the window's sums, and 2·Σ e·Δe telescopes to e_n² - e_1² - Σ(Δe)².
+    """
+    n = sums.count
+    below = n * sums.second_square - sums.second * sums.second
+    above = n * sums.product - sums.first * sums.second
+    unit, slope, level = n * below, n * above, sums.first * below - above * sums.second
+    squares = (
+        unit * unit * moves.first_square
+        + slope * slope * sums.second_square
+        + n * level * level
+        - 2 * unit * (slope * sums.product + level * sums.first)
+        + 2 * slope * level * sums.second
+    )
+    changes = unit * (unit * moves.first - 2 * slope * moves.both) + slope * slope * moves.second
+    start = unit * oldest[0] - slope * oldest[1] - level
+    end = unit * newest[0] - slope * newest[1] - level
+    square = squares - end * end
+    if square <= 0:
         return 0.0, 0.0, 0.0
-    changes = list(map(sub, now, before))
-    pull = math.fsum(map(mul, before, changes)) / square
-    rests = [change - pull * b for b, change in zip(before, changes, strict=True)]
-    errors = math.fsum(map(mul, rests, rests))
-    variance = errors / (len(before) - 1)
-    phi = 1.0 + pull
-    t = pull / math.sqrt(variance / square) if variance > 0.0 else 0.0
-    calm = variance / (1.0 - phi * phi) if abs(phi) < 1.0 else square / len(before)
+    pulled = (end * end - start * start - changes) // 2
+    errors = changes * square - pulled * pulled
+    phi = 1.0 + pulled / square
+    t = pulled / square / math.sqrt(errors / ((n - 2) * square * square)) if errors > 0 else 0.0
+    if abs(phi) < 1.0:
+        calm = errors / (square * (n - 2) * unit * unit) / (1.0 - phi * phi)
+    else:
+        calm = square / ((n - 1) * unit * unit)
     return phi, math.sqrt(calm), t
 
 
