@@ -8,7 +8,7 @@ import pytest
 from hean.core.features import PairWindow, log_steps
 from hean.core.features.batch_series import log_steps_batch, pair_sums_batch
 from hean.core.features.columns import Integers
-from hean.core.features.pairs import PairSums, fit_pair
+from hean.core.features.pairs import PairSums, fit_pair, pair_moves
 
 
 def pair(seed: int, minutes: int, pull: float) -> tuple[Integers, Integers]:
@@ -44,7 +44,29 @@ def test_window_sums_and_fits_equal_their_batch_forms() -> None:
     columns = pair_sums_batch(first, second, size)
     assert np.array_equal(np.stack(columns, axis=1), live)
     last = PairSums(size, *(int(column[-1]) for column in columns))
-    assert fit_pair(last, first[-size:].tolist(), second[-size:].tolist()) == window.fit()
+    ones, others = first[-size:].tolist(), second[-size:].tolist()
+    assert fit_pair(last, pair_moves(ones, others), ones, others) == window.fit()
+
+
+@pytest.mark.parametrize(("seed", "pull"), [(3, 0.05), (11, 0.0), (12, 0.3)])
+def test_the_autoregression_is_that_of_the_residuals(seed: int, pull: float) -> None:
+    """φ, deviation and t agree with least squares on the residuals themselves."""
+    first, second = pair(seed, 1500, pull)
+    fit = window_of(first, second).fit()
+    assert fit is not None
+    design = np.stack([np.ones(1440), second[-1440:].astype(np.float64)], axis=1)
+    level, slope = np.linalg.lstsq(design, first[-1440:].astype(np.float64), rcond=None)[0]
+    residuals = (first[-1440:] - level - slope * second[-1440:]) * 1e-6
+    before, changes = residuals[:-1], np.diff(residuals)
+    drawn = float(before @ changes / (before @ before))
+    rests = changes - drawn * before
+    variance = float(rests @ rests) / (len(before) - 1)
+    assert fit.beta == pytest.approx(float(slope), abs=1e-8)
+    assert fit.phi == pytest.approx(1.0 + drawn, abs=1e-7)
+    assert fit.t == pytest.approx(drawn / math.sqrt(variance / float(before @ before)), abs=1e-5)
+    assert fit.deviation == pytest.approx(
+        math.sqrt(variance / (1.0 - (1.0 + drawn) ** 2)), abs=2e-9
+    )
 
 
 def test_log_prices_are_equal_in_math_and_numpy() -> None:
