@@ -7,7 +7,7 @@ import pytest
 
 from hean.core.features.columns import Integers
 from hean.core.features.exact import RollingSum
-from hean.core.features.flow import BUCKETS, DAY, Slopes, Toxicity, disorder_of, pattern
+from hean.core.features.flow import BUCKETS, DAY, Slope, Slopes, Toxicity, disorder_of, pattern
 
 
 def vpin_of(buys: Integers, sells: Integers, size: int) -> float:
@@ -85,3 +85,16 @@ def test_thin_volume_is_judged_by_the_order_of_returns() -> None:
     """Below twenty traded cells the entropy is that of return patterns, else that of volume."""
     assert disorder_of([1] + [0] * 59, [4] * 6) == 1.0
     assert disorder_of([1] * 20 + [0] * 40, [4] * 6) == pytest.approx(math.log(20) / math.log(60))
+
+
+def test_the_contemporaneous_slope_is_another_feature() -> None:
+    """Returns that move with their own second's imbalance give it, and no forecasting slope."""
+    generator = np.random.default_rng(4)
+    slopes, returns, same = Slopes.of(), RollingSum.of(64), Slope.of(0)
+    for x in generator.normal(0.0, 1.0, 3000).tolist():
+        change = round(0.65e5 * x + generator.normal(0.0, 1e4))
+        returns.push(change)
+        slopes.update(x, returns)
+        same.update(x, change)
+    assert same.value == pytest.approx(0.65, abs=0.02)
+    assert all(abs(slope.value) < 0.3 for slope in slopes.slopes)

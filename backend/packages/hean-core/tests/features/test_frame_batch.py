@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hean.core.events import Quote, Side, Trade
+from hean.core.events import BookUpdate, Quote, Side, Trade
 from hean.core.features import FrameBuilder, FrameRow
 from hean.core.features.bars import AverageTrueRange, MinuteBars
 from hean.core.features.columns import Integers
@@ -13,8 +13,10 @@ from hean.core.features.frame_batch import (
     TradeColumns,
     average_true_range_batch,
     frames_batch,
+    level_flow_batch,
     minute_bars_batch,
 )
+from hean.core.features.touches import PAIRS
 
 SECOND = 1_000_000_000
 FIRST = 1_750_032_000
@@ -193,3 +195,37 @@ def test_true_ranges_equal_the_live_mean(count: int, seed: int) -> None:
     assert np.array_equal(batch, expected, equal_nan=True)
     assert np.isnan(batch[:13]).all()
     assert not np.isnan(batch[13:]).any()
+
+
+def test_level_flows_of_sixty_thousand_books_equal_the_live_moments() -> None:
+    """Every level's flow over every second is the live integer, and so are sums and products."""
+    generator = np.random.default_rng(12)
+    images, per_second = 60_000, 20
+    shift = np.cumsum(generator.integers(-1, 2, images) * (generator.random(images) < 0.2))
+    gaps = np.cumsum(generator.integers(1, 3, (2, images, 5)), axis=2)
+    bids, asks = 60_000 + shift[:, None] - gaps[0], 60_000 + shift[:, None] + gaps[1]
+    lots = generator.integers(1, 5000, (2, images, 5))
+    builder = FrameBuilder(1.0 / TICK, 1.0 / LOT)
+    weights = (100, 150, 200, 250, 300)
+    builder.level_weights = weights
+    rows: list[int] = []
+    for place, image in enumerate(
+        zip(bids.tolist(), lots[0].tolist(), asks.tolist(), lots[1].tolist(), strict=True)
+    ):
+        sides = [
+            tuple((price * TICK, size * LOT) for price, size in zip(*pair, strict=True))
+            for pair in (image[:2], image[2:])
+        ]
+        builder.add_book(
+            BookUpdate(ts_event=0, ts_init=0, instrument="X", bids=sides[0], asks=sides[1])
+        )
+        if place % per_second == per_second - 1:
+            rows.append(builder.close().ofi_levels)
+    flow = level_flow_batch(bids, lots[0], is_bid=True)
+    flow += level_flow_batch(asks, lots[1], is_bid=False)
+    seconds = np.add.reduceat(flow, np.arange(0, images, per_second))
+    assert rows == (seconds * np.array(weights)).sum(axis=1).tolist()
+    moments = builder.moments
+    assert moments.count == images // per_second
+    assert moments.sums == seconds.sum(axis=0).tolist()
+    assert moments.products == [int((seconds[:, a] * seconds[:, b]).sum()) for a, b in PAIRS]

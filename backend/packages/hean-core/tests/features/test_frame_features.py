@@ -90,7 +90,7 @@ def test_a_fresh_set_knows_nothing() -> None:
         for name in FrameFeatures.__struct_fields__
         if getattr(found, name) == getattr(found, name)
     }
-    assert known <= {"depth_5", "spread_bp"}
+    assert known <= {"depth_5", "spread_bp", "cvd"}
 
 
 def test_the_regime_is_decided_on_what_the_frame_shows() -> None:

@@ -21,7 +21,12 @@ from hean.core.events import (
     decode,
     encode,
 )
-from hean.core.features import FeaturePipeline
+from hean.core.features import (
+    FeaturePipeline,
+    FeatureTables,
+    InstrumentTables,
+    MicroPriceTable,
+)
 from hean.core.testing import (
     BTC,
     ETH,
@@ -287,3 +292,60 @@ def test_a_late_subscriber_turns_bars_into_frames() -> None:
     made.take(instrument_updated(btc_perpetual(), at=made.now))
     made.advance(2.0)
     assert len(made.of(Frame)) == 2
+
+
+def tables(correction: float) -> FeatureTables:
+    """Return tables for BTC: one correction everywhere, all weight on the third level."""
+    rules = btc_perpetual()
+    own = InstrumentTables(
+        tick=rules.tick,
+        lot=rules.lot,
+        micro_price=MicroPriceTable(version="v", corrections=((correction,) * 3,) * 10),
+        level_weights=(0, 0, 1000, 0, 0),
+    )
+    return FeatureTables(
+        version="v", source="made", source_sha256="", first=0, last=0, instruments={BTC: own}
+    )
+
+
+def following(given: FeatureTables | None = None) -> tuple[MiniSystem, FeaturePipeline]:
+    """Return a system and its pipeline, with these tables, that follows BTC for frames."""
+    made = MiniSystem(pulse=True)
+    pipeline = made.add(
+        FeaturePipeline(bus=made.bus, agenda=made.agenda, view=made.view, tables=given)
+    )
+    made.bus.subscribe(Frame, ignore, stage=Stage.STRATEGIES, owner="strategy", key=BTC)
+    made.take(instrument_updated(btc_perpetual()))
+    return made, pipeline
+
+
+def test_counts_go_on_after_a_snapshot() -> None:
+    """A pipeline restored in the middle counts what one never stopped counts."""
+    events = list(ticks(5, 400))
+    whole, pipeline = following()
+    whole.take(*events[:900])
+    state = pipeline.snapshot()
+    again, restored = following()
+    restored.restore(state)
+    for one in (whole, again):
+        one.take(*events[900:])
+    counts = pipeline.counts()[BTC]
+    assert restored.counts()[BTC] == counts
+    assert sum(counts.touches.leave) > 100
+    assert counts.levels.count > 100
+
+
+@pytest.mark.parametrize("given", [None, 3.0])
+def test_a_restored_state_goes_on_with_the_tables_of_this_start(given: float | None) -> None:
+    """The micro-price of a snapshot does not outlive the file it came from."""
+    events = list(ticks(6, 60))
+    made, pipeline = following(tables(1.0))
+    made.take(*events[:100])
+    again, restored = following(None if given is None else tables(given))
+    restored.restore(pipeline.snapshot())
+    again.take(*events[100:])
+    frames = again.of(Frame)
+    assert len(frames) > 10
+    for frame in frames:
+        mid, found = (frame.bid + frame.ask) / 2.0, frame.features.micro_bp
+        assert (found != found) if given is None else found == pytest.approx(1e4 * given / mid)

@@ -26,6 +26,8 @@ from hean.core.events import (
     Trade,
 )
 from hean.core.events.market import BookUpdate
+from hean.core.features.book import LEVEL_WEIGHTS
+from hean.core.features.tables import FeatureTables, InstrumentTables
 from hean.core.features.track import Track, TrackState
 from hean.core.testing import (
     BTC,
@@ -272,3 +274,21 @@ def test_a_state_taken_over_in_mid_stream_gives_the_same_frames(seed: int, cut: 
     assert repr(again.recorder.events) == repr(made.recorder.events)
     states = [msgspec.msgpack.encode(one.track.state) for one in (made, again)]
     assert states[0] == states[1]
+
+
+def test_a_state_goes_on_with_the_level_weights_of_this_start() -> None:
+    """Weights are those of the tables at hand, at the tick they were fitted at, else all alike."""
+    rules = btc_perpetual()
+    own = InstrumentTables(tick=rules.tick, lot=rules.lot, level_weights=(0, 0, 1000, 0, 0))
+    tables = FeatureTables(
+        version="v", source="", source_sha256="", first=0, last=0, instruments={BTC: own}
+    )
+    made = MiniSystem()
+    track = Track.of(made.agenda, made.bus, rules, is_full=True, tables=tables)
+    assert track.state.builder.level_weights == (0, 0, 1000, 0, 0)
+    bare = Track(made.agenda, made.bus, track.state)
+    assert bare.state.builder.level_weights == LEVEL_WEIGHTS
+    again = Track(made.agenda, made.bus, bare.state, tables)
+    assert again.state.builder.level_weights == (0, 0, 1000, 0, 0)
+    again.adopt(replace(rules, tick_size=Decimal("0.5")), is_full=True)
+    assert again.state.builder.level_weights == LEVEL_WEIGHTS

@@ -46,7 +46,7 @@ _ENTRIES = (Intent.OPEN, Intent.LEG, Intent.QUOTE)
 _FLIPPED = (
     "zeta_60", "zeta_300", "zeta_900", "zeta_3600", "zeta_14400",
     "ofi_1", "ofi_5", "ofi_10", "ofi_30", "ofi_levels_10",
-    "trade_imbalance_10", "trade_imbalance_30", "funding_now_cast", "basis_bp", "basis_mean_bp",
+    "micro_bp", "cvd", "trade_imbalance_10", "trade_imbalance_30", "funding_now_cast", "basis_bp", "basis_mean_bp",
 )  # fmt: skip
 _PRICES = ("vwap_60", "vwap_900", "vwap_3600")
 _FLIPPED_WORDS = {

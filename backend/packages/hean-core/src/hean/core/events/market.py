@@ -237,6 +237,8 @@ class FrameFeatures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The same over five levels with fixed weights, 10 s."""
     trade_imbalance_10: float = NOT_READY
     trade_imbalance_30: float = NOT_READY
+    cvd: float = NOT_READY
+    """Running sum of taker buys less sells, in lots, since the instrument is followed."""
     volume_burst: float = NOT_READY
     """30-s volume over its EW (half-life 15 min)."""
     trades_30: float = NOT_READY
@@ -254,6 +256,8 @@ class FrameFeatures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     vwap_3600: float = NOT_READY
     atr_60: float = NOT_READY
     """ATR of one-minute bars, in price."""
+    beta_0: float = NOT_READY
+    """Contemporaneous slope: bp of a second per unit of its own `ofi_1`. It forecasts nothing."""
     beta_5: float = NOT_READY
     beta_15: float = NOT_READY
     beta_30: float = NOT_READY

@@ -58,6 +58,7 @@ def features_batch(
     result["micro_bp"] = _micro_price(columns, table)
     result |= _flow(columns, tick)
     result |= _slopes(result["ofi_5"], change)
+    result["beta_0"] = _response(result["ofi_1"], change)
     result |= _toxicity(columns)
     result["half_life"] = reversion_batch(second, change)
     result["entropy"] = _disorder(columns)
@@ -92,6 +93,7 @@ def _flow(columns: dict[str, Integers], tick: float) -> dict[str, Floats]:
         "depth_5": columns["depth_lots"].astype(np.float64),
     }
     result["depth_5_mean"] = after(ewma_batch(columns["depth_lots"], DEPTH_HALF_LIFE)[0], warm)
+    result["cvd"] = np.cumsum(buys - sells).astype(np.float64)
     for n in OFI_WINDOWS:
         result[f"ofi_{n}"] = rolling_sum_batch(columns["ofi"], n) / depth
     result["ofi_levels_10"] = rolling_sum_batch(columns["ofi_levels"], 10) * 0.001 / depth
@@ -123,14 +125,27 @@ def _slopes(imbalance: Floats, change: Integers) -> dict[str, Floats]:
         column = np.full(len(change), NAN)
         x = imbalance[ready : len(change) - horizon]
         if len(x):
-            y = rolling_sum_batch(change, horizon)[ready + horizon :] * 1e-5
-            product = weighted_mean_batch(x * y, SLOPE_HALF_LIFE)[0]
-            square = weighted_mean_batch(x * x, SLOPE_HALF_LIFE)[0]
-            slope = np.zeros(len(x))
-            np.divide(product, square, out=slope, where=square > 0.0)
-            column[ready + horizon :] = after(slope, int(SLOPE_HALF_LIFE))
+            column[ready + horizon :] = _slope(
+                x, rolling_sum_batch(change, horizon)[ready + horizon :]
+            )
         result[f"beta_{horizon}"] = column
     return result
+
+
+def _response(imbalance: Floats, change: Integers) -> Floats:
+    ready = int(np.count_nonzero(np.isnan(imbalance)))
+    column = np.full(len(change), NAN)
+    if ready < len(change):
+        column[ready:] = _slope(imbalance[ready:], change[ready:])
+    return column
+
+
+def _slope(x: Floats, return_e9: Integers) -> Floats:
+    product = weighted_mean_batch(x * (return_e9 * 1e-5), SLOPE_HALF_LIFE)[0]
+    square = weighted_mean_batch(x * x, SLOPE_HALF_LIFE)[0]
+    slope = np.zeros(len(x))
+    np.divide(product, square, out=slope, where=square > 0.0)
+    return after(slope, int(SLOPE_HALF_LIFE))
 
 
 def _toxicity(columns: dict[str, Integers]) -> dict[str, Floats]:

@@ -63,7 +63,7 @@ def _moves(at: Integers, price: Integers) -> tuple[Integers, Integers, Integers]
 
 
 def _since(at: Integers, other_at: Integers, path: Integers) -> Integers:
-    """Return for each interval that ends in `at` the other's move from its start to before its end."""
+    """Return, for the interval that ends at each time, the other's move until just before it."""
     padded = np.concatenate(([0], path))
     end = np.searchsorted(other_at, at, side="left")
     start = np.concatenate(([0], np.searchsorted(other_at, at[:-1], side="right")))

@@ -47,6 +47,7 @@ class Flow(msgspec.Struct):
     """Windows over a second's order-flow imbalance, volumes and prints, all in integers.
 
     Imbalances are per mean depth of the touch (half-life 10 min, mean of both sides, in lots).
+    `cvd` is the running sum of buys less sells.
     """
 
     ofi: RollingSum
@@ -59,6 +60,7 @@ class Flow(msgspec.Struct):
     depth: Ewma
     depth_levels: Ewma
     burst: Ewma
+    cvd: int = 0
     volume_burst: float = NAN
     depth_now: float = NAN
 
@@ -84,6 +86,7 @@ class Flow(msgspec.Struct):
         self.levels.push(row.ofi_levels)
         self.buys.push(row.buy_lots)
         self.sells.push(row.sell_lots)
+        self.cvd += row.buy_lots - row.sell_lots
         self.prints.push(row.trades)
         self.notional.push(row.traded_ticks)
         self.largest.push(row.largest_lots)
@@ -135,10 +138,10 @@ class Flow(msgspec.Struct):
 
 
 class Slope(msgspec.Struct):
-    """The forecasting slope: bp of the next `horizon` seconds per unit of the imbalance before.
+    """A slope EW(xy)/EW(xx), half-life 10 min: bp per unit of order-flow imbalance.
 
-    EW(xy)/EW(xx), half-life 10 min. x at t is paired with the return over (t, t + horizon], so a
-    contemporaneous response never enters.
+    Forecasting with a horizon above 0: x at t is paired with the return over (t, t + horizon], so
+    the contemporaneous response never enters. That is another slope, of horizon 0.
     """
 
     horizon: int
@@ -151,7 +154,7 @@ class Slope(msgspec.Struct):
         return cls(horizon, WeightedMean.of(SLOPE_HALF_LIFE), WeightedMean.of(SLOPE_HALF_LIFE))
 
     def update(self, x: float, return_e9: int) -> None:
-        """Take the imbalance before, and the return that followed it in 1e-9."""
+        """Take an imbalance and the return that is paired with it, in 1e-9."""
         product = self.product.update(x * (return_e9 * 1e-5))
         square = self.square.update(x * x)
         if self.square.count >= self.square.ready_after:

@@ -76,6 +76,18 @@ def _flow_batch(quotes: QuoteColumns) -> Integers:
     return up - down
 
 
+def level_flow_batch(price: Integers, lots: Integers, *, is_bid: bool) -> Integers:
+    """Return the flow of each level between neighbouring book images, one side: rows x levels.
+
+    `price` and `lots` hold a row an image and a column a level, best first; the first row is zero.
+    """
+    before, now, old, new = price[:-1], price[1:], lots[:-1], lots[1:]
+    gains, loses = (now >= before, now <= before) if is_bid else (now <= before, now >= before)
+    flow = np.zeros_like(lots)
+    flow[1:] = (gains * new - loses * old) * (1 if is_bid else -1)
+    return flow
+
+
 def _traded_batch(trades: TradeColumns, first: int, count: int) -> dict[str, Integers]:
     place = trades.ts_init // 1_000_000_000 - first
     kept = (place >= 0) & (place < count)

@@ -9,7 +9,7 @@ from hean.core.features.bars import AverageTrueRange
 from hean.core.features.book import MicroPriceTable, Spread, micro_lean_bp
 from hean.core.features.carry import Basis, FundingNowCast
 from hean.core.features.exact import NAN
-from hean.core.features.flow import Disorder, Flow, Slopes, Toxicity
+from hean.core.features.flow import Disorder, Flow, Slope, Slopes, Toxicity
 from hean.core.features.frame import FrameRow
 from hean.core.features.phase import PhaseInputs
 from hean.core.features.regime import RegimeInputs
@@ -30,6 +30,7 @@ class FeatureSet(msgspec.Struct):
     spread: Spread
     flow: Flow
     slopes: Slopes
+    response: Slope
     toxicity: Toxicity
     disorder: Disorder
     range: AverageTrueRange
@@ -48,6 +49,7 @@ class FeatureSet(msgspec.Struct):
             Spread.of(),
             Flow.of(),
             Slopes.of(),
+            Slope.of(0),
             Toxicity.of(),
             Disorder.of(),
             AverageTrueRange(),
@@ -71,6 +73,9 @@ class FeatureSet(msgspec.Struct):
         flow = self.flow
         flow.update(row)
         self.slopes.update(flow.imbalance(5), trend.returns)
+        newest = flow.imbalance(1)
+        if newest == newest:
+            self.response.update(newest, change)
         self.toxicity.update(second, row.buy_lots, row.sell_lots)
         self.disorder.update(second, row.buy_lots + row.sell_lots, change)
         self.basis.update((second + 1) * 1_000_000_000)
@@ -124,6 +129,7 @@ class FeatureSet(msgspec.Struct):
             ofi_levels_10=flow.level_imbalance(),
             trade_imbalance_10=flow.trade_imbalance(10),
             trade_imbalance_30=flow.trade_imbalance(30),
+            cvd=float(flow.cvd),
             volume_burst=flow.volume_burst,
             trades_30=flow.prints_30(),
             largest_share_30=flow.largest_share(),
@@ -136,6 +142,7 @@ class FeatureSet(msgspec.Struct):
             vwap_900=flow.vwap(900, tick),
             vwap_3600=flow.vwap(3600, tick),
             atr_60=self.range.read() * tick * 0.5,
+            beta_0=self.response.value,
             beta_5=five.value,
             beta_15=fifteen.value,
             beta_30=thirty.value,

@@ -109,7 +109,8 @@ class Track:
         tables = self._own_tables(state)
         state.builder.level_weights = tables.level_weights
         state.features.table = tables.micro_price
-        state.features.micro_bp = _NOTHING
+        if tables.micro_price is None:
+            state.features.micro_bp = _NOTHING
 
     def _own_tables(self, state: TrackState) -> InstrumentTables:
         if self._tables is None:
