@@ -31,5 +31,5 @@ def test_a_window_without_trades_has_no_mean() -> None:
     """Windows stand by their UTC days; an empty one shows a dash."""
     assert day_of(DAY_NS) == "1970-01-02"
     fold = {"from_ns": 0, "to_ns": DAY_NS, "chosen": "as set", "trades": 0, "mean_bp": 0.0}
-    cells = [list(column.cells)[0] for column in folds_table([fold]).columns]
+    cells = [next(iter(column.cells)) for column in folds_table([fold]).columns]
     assert cells == ["1970-01-01", "1970-01-02", "as set", "0", "-"]

@@ -19,7 +19,7 @@ from hean.app.reports.evaluation import (
     student_interval,
     wilson,
 )
-from hean.app.reports.trade_records import Kind, Plan, Trade
+from hean.app.reports.trade_records import UNKNOWN, Kind, Plan, Trade
 from hean.core.events import GuardMode
 
 
@@ -136,18 +136,24 @@ def test_rows_are_cells_after_their_total() -> None:
     assert rows[1].fee_bp == 10.0
 
 
-def test_slippage_and_markouts_say_over_how_many() -> None:
+def test_spreads_and_markouts_say_over_how_many() -> None:
     """Unknown ones are left out of the mean, and the count shows it."""
     trades = [
-        _trade(slippage_bp=2.0, maker_fills=2, markouts=((1.0, 3.0), (-4.0,))),
-        _trade(slippage_bp=4.0, maker_fills=1, markouts=((5.0,), ())),
+        _trade(spread_bp=2.0, impact_bp=1.0, maker_fills=2, markouts=((1.0, 3.0), (-4.0,))),
+        _trade(spread_bp=4.0, impact_bp=0.0, maker_fills=1, markouts=((5.0,), ())),
         _trade(),
     ]
     row = rows_of_trades(trades, {}, 0)[0]
-    assert (row.slippage_bp, row.slippage_trades, row.trades) == (3.0, 2, 3)
+    assert (row.spread_bp, row.impact_bp, row.priced_trades, row.trades) == (3.0, 0.5, 2, 3)
     assert row.markouts == (Markout(3.0, 3), Markout(-4.0, 1))
     assert row.maker_fills == 3
     assert rows_of_trades([_trade()], {}, 0)[0].markouts == (None, None)
+
+
+def test_a_regime_nobody_told_reads_normal() -> None:
+    """On bars without any word of a regime it is NORMAL, as strategies and guard take it."""
+    rows = rows_of_trades([_trade(regime=UNKNOWN), _trade()], {}, 0)
+    assert [(row.regime, row.trades) for row in rows] == [(ALL, 2), ("NORMAL", 2)]
 
 
 def test_no_trades_no_rows() -> None:

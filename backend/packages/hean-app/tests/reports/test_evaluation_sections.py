@@ -101,6 +101,6 @@ def test_luck_is_counted() -> None:
 
 
 def test_unknown_figures_are_dashes() -> None:
-    """Slippage, break-even and markouts that are not known are not shown as zero."""
+    """Spread, impact, break-even and markouts that are not known are not shown as zero."""
     cells = cells_of(_found([3.0])["strategies"][0]["rows"][0])
-    assert cells == ["1", "+13.0 [-]", "+3.0 [-]", "-", "100", "-", "10.0", "-", "0", "-", "-"]
+    assert cells == ["1", "+13.0 [-]", "+3.0 [-]", "-", "100", "-", "10.0", "-", "-", "0", "-", "-"]

@@ -36,7 +36,7 @@ def test_the_mids_in_force_are_taken() -> None:
         _at(0, 100), _at(0.9, 101), FILL, _at(10.5, 102), _at(11.2, 103), _at(60.9, 104),
         _at(62, 105),
     )  # fmt: skip
-    assert found["f"] == FillMark(101.0, [102.0, 104.0])
+    assert found["f"] == FillMark(101.0, [102.0, 104.0], 1.0)
 
 
 def test_a_fill_reported_late_keeps_its_time() -> None:
@@ -48,7 +48,7 @@ def test_a_fill_reported_late_keeps_its_time() -> None:
 def test_a_stale_mid_is_unknown() -> None:
     """Where no quote came in the five seconds before, the markout is unknown; so at the end."""
     found = _marked(_at(0, 100), FILL, _at(3, 101), _at(30, 102))
-    assert found["f"] == FillMark(100.0, [None, None])
+    assert found["f"] == FillMark(100.0, [None, None], 1.0)
 
 
 def test_a_repeated_report_counts_once() -> None:
@@ -69,7 +69,7 @@ def test_bars_know_the_mid_of_takers_only() -> None:
         _at(0, 100, synthetic=True), FILL, maker, _at(12, 101, synthetic=True),
         _at(62, 101, synthetic=True),
     )  # fmt: skip
-    assert found == {"f": FillMark(100.0, [None, None]), "m": FillMark(None, [None, None])}
+    assert found == {"f": FillMark(100.0, [None, None], 1.0), "m": FillMark(None, [None, None])}
 
 
 @pytest.mark.parametrize(

@@ -67,33 +67,45 @@ def test_a_real_trade_in_bp() -> None:
     (found,) = _trades(position_opened(), _closed())
     assert (found.gross_bp, found.fees_bp, found.funding_bp, found.net_bp) == (40, 10, 5, 35)
     assert (found.kind, found.regime, found.cell) == (Kind.REAL, "NORMAL", "alpha/majors/NORMAL")
-    assert found.slippage_bp is None
+    assert (found.spread_bp, found.impact_bp) == (None, None)
 
 
-def test_slippage_against_the_mid() -> None:
-    """Bought 1 above and sold 3 below the mid with half a coin costs 2 of 500: 40 bp."""
-    marks = {"a": FillMark(999.0), "b": FillMark(1007.0)}
+def test_a_resting_fill_earns_its_half_spread() -> None:
+    """A maker's entry at its own touch gains the half-spread that a taker's exit pays."""
+    marks = {"a": FillMark(1000.5, half=0.5), "b": FillMark(1004.5, half=0.5)}
+    (found,) = _trades(
+        _fill(Side.BUY, "1000", "a", maker=True), position_opened(),
+        _fill(Side.SELL, "1004", "b"), _closed(), marks=marks,
+    )  # fmt: skip
+    assert found.spread_bp == pytest.approx(0.0)
+    assert found.impact_bp == pytest.approx(0.0)
+
+
+def test_spread_and_impact_are_told_apart() -> None:
+    """Bought 1 above and sold 3 below the mid, touches half a coin away: 10 bp and 30 bp."""
+    marks = {"a": FillMark(999.0, half=0.5), "b": FillMark(1007.0, half=0.5)}
     (found,) = _trades(
         _fill(Side.BUY, "1000", "a"), position_opened(),
         _fill(Side.SELL, "1004", "b"), _closed(), marks=marks,
     )  # fmt: skip
-    assert found.slippage_bp == pytest.approx(40.0)
+    assert found.spread_bp == pytest.approx(10.0)
+    assert found.impact_bp == pytest.approx(30.0)
 
 
 @pytest.mark.parametrize("marks", [{"a": FillMark(999.0)}, {"a": FillMark(9.0), "b": FillMark()}])
 def test_slippage_needs_every_mid(marks: dict[str, FillMark]) -> None:
-    """With the mid of one fill unknown the trade's slippage is unknown."""
+    """With the mid of one fill unknown what the trade paid against it is unknown."""
     events = (
         _fill(Side.BUY, "1000", "a"), position_opened(), _fill(Side.SELL, "1004", "b"), _closed(),
     )  # fmt: skip
-    assert _trades(*events, marks=marks)[0].slippage_bp is None
+    assert _trades(*events, marks=marks)[0].impact_bp is None
 
 
 def test_a_turned_position_has_no_slippage() -> None:
     """A fill that is only in part of this trade makes its slippage unknown."""
     marks = {"a": FillMark(999.0)}
     (found,) = _trades(_fill(Side.BUY, "1000", "a"), position_opened(), _closed(), marks=marks)
-    assert found.slippage_bp is None
+    assert found.impact_bp is None
 
 
 def test_dust_is_no_turn() -> None:
@@ -103,7 +115,7 @@ def test_dust_is_no_turn() -> None:
     (found,) = _trades(
         bought, position_opened(), _fill(Side.SELL, "1004", "b"), _closed(), marks=marks
     )
-    assert found.slippage_bp == pytest.approx(40.02)
+    assert found.impact_bp == pytest.approx(40.02)
 
 
 def test_markouts_of_maker_fills() -> None:

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import msgspec
 
-from hean.app.reports.trade_records import Kind, Trade, TradeRecords
+from hean.app.reports.trade_records import UNKNOWN, Kind, Trade, TradeRecords
 from hean.core.edge import break_even_rate
-from hean.core.events import GuardMode
+from hean.core.events import GuardMode, Regime
 from hean.core.ids import digest_of
 
 ALL: Final = "all"
@@ -217,7 +217,8 @@ def rows_of_trades(trades: Iterable[Trade], modes: Mapping[str, GuardMode], seed
     cells: dict[tuple[str, str, str, str], list[Trade]] = {}
     for one in sorted(trades, key=lambda trade: trade.closed_ns):
         total = (one.strategy, one.kind.value, ALL, ALL)
-        narrow = (one.strategy, one.kind.value, one.instrument, one.regime)
+        regime = Regime.NORMAL.value if one.regime == UNKNOWN else one.regime
+        narrow = (one.strategy, one.kind.value, one.instrument, regime)
         cells.setdefault(total, []).append(one)
         cells.setdefault(narrow, []).append(one)
     order = [kind.value for kind in Kind]

@@ -50,7 +50,7 @@ def cells_card(found: Values) -> str:
     rows = [row for one in found["strategies"] for row in one["rows"]]
     heads = (
         "strategy and instrument", "regime", "trades", "gross bp, 95 %", "net bp, 95 %", "by",
-        "hit %", "needs %", "fee", "slip", "funding", "10 s", "60 s", "guard",
+        "hit %", "needs %", "fee", "spread", "impact", "funding", "10 s", "60 s", "guard",
     )  # fmt: skip
     cells = [
         [
@@ -58,7 +58,7 @@ def cells_card(found: Values) -> str:
         ]
         for row in rows
     ]  # fmt: skip
-    body = table(heads, cells, (0, 1, 13)) if rows else '<p class="sub">No trade closed.</p>'
+    body = table(heads, cells, (0, 1, 14)) if rows else '<p class="sub">No trade closed.</p>'
     lines = [*silent_lines(found), *reading_lines(found)]
     body += "".join(f'<p class="hint">{escape(line)}</p>' for line in lines)
     return card("Edge, cell by cell", "Each strategy by instrument and regime at entry.", body)

@@ -1,4 +1,4 @@
-"""The mid around each fill: in force when it happened, and ten and sixty seconds later.
+"""Mid and spread around each fill: in force when it happened; the mid ten and sixty seconds later.
 
 Quotes are not journaled, so this listens while a run is made. It publishes nothing: the run
 decides the same with and without it.
@@ -7,7 +7,7 @@ decides the same with and without it.
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -23,10 +23,21 @@ _OWNER: Final = "fill_marks"
 
 
 class FillMark(msgspec.Struct):
-    """The mids of one fill; None where unknown. `later` answers `HORIZONS_NS` one by one."""
+    """The mids of one fill; None where unknown. `later` answers `HORIZONS_NS` one by one.
+
+    `half` is half the spread in force, known where `mid` is.
+    """
 
     mid: float | None = None
     later: list[float | None] = []
+    half: float = 0.0
+
+
+class _Held(NamedTuple):
+    ts_ns: int
+    mid: float
+    half: float
+    is_synthetic: bool
 
 
 class _Waiting(msgspec.Struct):
@@ -45,7 +56,7 @@ class FillMarks:
     def __init__(self) -> None:
         self.marks: dict[str, FillMark] = {}
         self.has_ticks = False
-        self._mids: dict[str, deque[tuple[int, float, bool]]] = {}
+        self._mids: dict[str, deque[_Held]] = {}
         self._waiting: dict[str, list[_Waiting]] = {}
 
     def attach(self, bus: Bus) -> None:
@@ -62,12 +73,13 @@ class FillMarks:
             self._settle(waiting, mids, event.ts_init)
         if not event.synthetic:
             self.has_ticks = True
-        mids.append((event.ts_init, (event.bid + event.ask) / 2.0, event.synthetic))
+        mid, half = (event.bid + event.ask) / 2.0, (event.ask - event.bid) / 2.0
+        mids.append(_Held(event.ts_init, mid, half, event.synthetic))
 
     @staticmethod
-    def _settle(waiting: list[_Waiting], mids: deque[tuple[int, float, bool]], now: int) -> None:
+    def _settle(waiting: list[_Waiting], mids: deque[_Held], now: int) -> None:
         """Answer what fell due before this quote by the mid that was in force until it came."""
-        ts_ns, mid, _ = mids[-1]
+        ts_ns, mid = mids[-1].ts_ns, mids[-1].mid
         left = [one for one in waiting if one.due >= now]
         for one in waiting:
             if one.due < now and one.due - ts_ns <= STALE_NS:
@@ -81,21 +93,20 @@ class FillMarks:
         found = self._in_force(event.instrument, event.ts_event)
         if found is None:
             return
-        mid, is_synthetic = found
-        if not is_synthetic:
-            mark.mid = mid
+        if not found.is_synthetic:
+            mark.mid, mark.half = found.mid, found.half
             waiting = self._waiting.setdefault(event.instrument, [])
             waiting.extend(
                 _Waiting(event.ts_event + horizon, place, mark)
                 for place, horizon in enumerate(HORIZONS_NS)
             )
         elif takes_quote(event):
-            mark.mid = mid
+            mark.mid, mark.half = found.mid, found.half
 
-    def _in_force(self, instrument: str, at_ns: int) -> tuple[float, bool] | None:
-        for ts_ns, mid, is_synthetic in reversed(self._mids.get(instrument, ())):
-            if ts_ns <= at_ns:
-                return mid, is_synthetic
+    def _in_force(self, instrument: str, at_ns: int) -> _Held | None:
+        for held in reversed(self._mids.get(instrument, ())):
+            if held.ts_ns <= at_ns:
+                return held
         return None
 
 

@@ -72,7 +72,8 @@ class Plan(msgspec.Struct, frozen=True):
 class Trade(msgspec.Struct, frozen=True, kw_only=True):
     """One closed trade; bp of entry notional, `fees_bp` paid and `funding_bp` received positive.
 
-    `slippage_bp` is what the fills cost against the mid, already inside `gross_bp`; None unless
+    `spread_bp` and `impact_bp` are what the fills cost against the mid, up to the touch (earned
+    where they rested) and beyond it; both are inside `gross_bp`, and None unless
     the mid of each fill is known. `markouts` are of its maker fills, a tuple a horizon. `cell` is
     the guard's. `regime` is that of the entry, `opened_on` the instrument opened first.
     `claimed_cost_bp` is what its signal said it would cost, 0 where it did not. `shares` is what
@@ -88,7 +89,8 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     fees_bp: float
     funding_bp: float
     net_bp: float
-    slippage_bp: float | None = None
+    spread_bp: float | None = None
+    impact_bp: float | None = None
     plan: Plan | None = None
     maker_fills: int = 0
     markouts: tuple[tuple[float, ...], ...] = ()
@@ -226,6 +228,7 @@ class TradeRecords:
         fills = [fill for leg in legs for fill in leg.fills]
         scale = _BP / notional
         makers = [fill for fill in fills if fill.liquidity is Liquidity.MAKER]
+        spread, impact = self._slippage(legs, scale)
         net_bp = fsum(float(one.closed.net) for one in legs) * scale
         fees_bp = fsum(float(one.closed.fees) for one in legs) * scale
         return Trade(
@@ -238,7 +241,8 @@ class TradeRecords:
             fees_bp=fees_bp,
             funding_bp=fsum(float(one.closed.funding) for one in legs) * scale,
             net_bp=net_bp,
-            slippage_bp=self._slippage(legs, scale),
+            spread_bp=spread,
+            impact_bp=impact,
             plan=None
             if len(legs) > 1
             else self._plan(first.signal_id, float(first.entry_price), first.side),
@@ -285,18 +289,24 @@ class TradeRecords:
         stop = sign * (entry - found[1]) / entry * _BP
         return Plan(target, stop) if target > 0.0 and stop > 0.0 else None
 
-    def _slippage(self, legs: list[_Leg], scale: float) -> float | None:
-        """Return what all fills cost; None too where a fill turned the position round."""
+    def _slippage(self, legs: list[_Leg], scale: float) -> tuple[float, float] | tuple[None, None]:
+        """Return what all fills cost to the touch and beyond; None where one turned the position.
+
+        A fill that rested earns its half-spread.
+        """
         if not all(_is_whole(leg) for leg in legs):
-            return None
-        costs: list[float] = []
+            return None, None
+        spreads: list[float] = []
+        impacts: list[float] = []
         for fill in (fill for leg in legs for fill in leg.fills):
             mark = self._marks.get(fill.fill_id)
             if mark is None or mark.mid is None:
-                return None
+                return None, None
+            paid = mark.half if fill.liquidity is Liquidity.TAKER else -mark.half
             worse = (float(fill.price) - mark.mid) * fill.side.sign
-            costs.append(worse * float(fill.quantity) * scale)
-        return fsum(costs) if costs else None
+            spreads.append(paid * float(fill.quantity) * scale)
+            impacts.append((worse - paid) * float(fill.quantity) * scale)
+        return (fsum(spreads), fsum(impacts)) if spreads else (None, None)
 
     def _markouts(self, makers: list[OrderFilled]) -> tuple[tuple[float, ...], ...]:
         found: dict[int, list[float]] = {}
