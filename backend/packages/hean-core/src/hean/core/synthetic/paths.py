@@ -61,17 +61,28 @@ def bar_log(
     interval: int,
     wick_bp: float = 0.0,
     first: float | None = None,
+    bridge_bp: float = 0.0,
+    seed: int = 0,
 ) -> list[Event]:
     """Return a bar feed's events for closing prices: opening quote, closing quote, bar, beat.
 
     The first bar closes at `begin + interval`; `wick_bp` widens each bar beyond open and close.
+    With `bridge_bp`, the volatility of a bar, highs and lows are drawn as those of a Brownian
+    bridge, so that what is left at a level inside a bar has no edge either.
     """
     events: list[Event] = []
     before = prices[0] if first is None else first
+    luck: list[list[float]] = []
+    if bridge_bp:
+        luck = np.random.default_rng([seed, 5]).random((len(prices), 2)).tolist()
     for number, price in enumerate(prices):
         opened = begin + number * interval
         closed = opened + interval
         wick = max(before, price) * wick_bp / 1e4
+        high, low = max(before, price) + wick, min(before, price) - wick
+        if bridge_bp:
+            high = max(high, before * exp(_bridge(log(price / before), bridge_bp, luck[number][0])))
+            low = min(low, before / exp(_bridge(log(before / price), bridge_bp, luck[number][1])))
         events += [
             quote_at(instrument, before, opened),
             quote_at(instrument, price, closed),
@@ -82,8 +93,8 @@ def bar_log(
                 open_time=opened,
                 interval_ns=interval,
                 open=before,
-                high=max(before, price) + wick,
-                low=min(before, price) - wick,
+                high=high,
+                low=low,
                 close=price,
                 volume=1.0,
             ),
@@ -91,6 +102,11 @@ def bar_log(
         events.append(Heartbeat(ts_event=closed, ts_init=closed, interval_ns=interval))
         before = price
     return events
+
+
+def _bridge(moved: float, sigma_bp: float, luck: float) -> float:
+    """Return the highest point of a Brownian bridge from 0 to `moved`, as `luck` in 0..1 has it."""
+    return (moved + (moved * moved - 2.0 * (sigma_bp / 1e4) ** 2 * log(1.0 - luck)) ** 0.5) / 2.0
 
 
 def merged(*logs: Sequence[Event]) -> list[Event]:
