@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hean.core.features.columns import (
+    Floats,
     Integers,
     after,
     ewma_batch,
@@ -150,3 +151,45 @@ def test_nothing_in_is_nothing_out() -> None:
     hours, none = column([]), np.zeros(0)
     assert len(hourly_histogram_batch(hours, none, EDGES, 1)) == 0
     assert len(hour_of_week_histogram_batch(hours, none, EDGES, 1)) == 0
+
+
+LONG = 60_000
+
+
+@pytest.mark.parametrize("cut", [3601, 7_000, LONG - 1])
+def test_windows_in_chunks_need_one_window_of_overlap(cut: int) -> None:
+    """Sums and maxima of 60,000 rows, begun a window before a cut, are the same integers."""
+    x = np.random.default_rng(cut).integers(-(10**9), 10**9, LONG)
+    for n in (30, 60, 3600):
+        late = slice(cut - n, None)
+        for whole in (rolling_sum_batch, rolling_maximum_batch):
+            assert np.array_equal(whole(x, n)[cut:], whole(x[late], n)[n:])
+
+
+def test_percentiles_in_chunks_need_a_week_of_overlap() -> None:
+    """Over 60,000 rows of 500 hours a tail with the week before it has the same percentiles."""
+    generator = np.random.default_rng(8)
+    hours = 1000 + np.arange(LONG) // 120
+    values = np.exp(generator.normal(2.0, 1.5, LONG))
+    whole = hourly_histogram_batch(hours, values, EDGES, 100)
+    cut = 30_000
+    late = slice(int(np.searchsorted(hours, hours[cut] - 168)), None)
+    tail = hourly_histogram_batch(hours[late], values[late], EDGES, 100)
+    assert np.array_equal(whole[cut:], tail[cut - late.start :])
+    assert not np.isnan(tail[cut - late.start :]).any()
+
+
+def test_means_in_many_chunks_are_those_of_the_whole() -> None:
+    """A million rows in chunks of 65,536 with the carry give every bit of the unbroken column."""
+    x = np.random.default_rng(9).integers(0, 10**12, 1_000_000)
+    for half_life in (60.0, 3600.0):
+        carry, pair = None, None
+        parts: list[Floats] = []
+        weighted: list[Floats] = []
+        for start in range(0, len(x), 65_536):
+            part, carry = ewma_batch(x[start : start + 65_536], half_life, carry)
+            parts.append(part)
+            part, pair = weighted_mean_batch(x[start : start + 65_536], half_life, pair)
+            weighted.append(part)
+        assert np.array_equal(np.concatenate(parts), ewma_batch(x, half_life)[0])
+        assert np.array_equal(np.concatenate(weighted), weighted_mean_batch(x, half_life)[0])

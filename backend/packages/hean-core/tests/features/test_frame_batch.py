@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -229,3 +230,13 @@ def test_level_flows_of_sixty_thousand_books_equal_the_live_moments() -> None:
     assert moments.count == images // per_second
     assert moments.sums == seconds.sum(axis=0).tolist()
     assert moments.products == [int((seconds[:, a] * seconds[:, b]).sum()) for a, b in PAIRS]
+
+
+@pytest.mark.parametrize("cut", [60, 7 * 60, 900 * 60])
+def test_minutes_in_chunks_need_one_second_of_overlap(cut: int) -> None:
+    """Bars of 60,000 seconds, begun again a second before a minute, are the same bars."""
+    columns = seconds(60_000, FIRST, 3)
+    late = {name: column[cut - 1 :] for name, column in columns.items()}
+    whole, tail = minute_bars_batch(columns), minute_bars_batch(late)
+    for name, column in whole.items():
+        assert np.array_equal(column[cut // 60 :], tail[name]), name

@@ -8,7 +8,7 @@ import pytest
 from hean.core.features import PairWindow, log_steps
 from hean.core.features.batch_series import log_steps_batch, pair_sums_batch
 from hean.core.features.columns import Integers
-from hean.core.features.pairs import PairSums, fit_pair, pair_moves
+from hean.core.features.pairs import LOG_UNIT, PairSums, fit_pair, pair_moves
 
 
 def pair(seed: int, minutes: int, pull: float) -> tuple[Integers, Integers]:
@@ -104,3 +104,24 @@ def test_the_score_counts_deviations_of_the_residual() -> None:
 def test_a_price_that_never_moved_has_no_fit() -> None:
     """Nothing is fitted to a constant."""
     assert window_of(np.arange(10), np.full(10, 5), 10).fit() is None
+
+
+@pytest.mark.parametrize(("seed", "pull"), [(5, 0.02), (6, 0.1), (7, 0.0)])
+def test_a_fit_is_that_of_least_squares_by_decomposition(seed: int, pull: float) -> None:
+    """Alpha, beta, phi and the Dickey-Fuller t are those of numpy's own least squares."""
+    first, second = pair(seed, 1440, pull)
+    fit = window_of(first, second).fit()
+    assert fit is not None
+    y, x = first * LOG_UNIT, second * LOG_UNIT
+    design = np.column_stack((np.ones(1440), x))
+    alpha, beta = np.linalg.lstsq(design, y, rcond=None)[0]
+    residual = y - alpha - beta * x
+    before, change = residual[:-1], np.diff(residual)
+    (slope,), (errors,) = np.linalg.lstsq(before[:, None], change, rcond=None)[:2]
+    t = slope / math.sqrt(errors / (len(change) - 1) / float(before @ before))
+    assert fit.beta == pytest.approx(beta, rel=1e-6)
+    assert fit.alpha == pytest.approx(alpha, abs=1e-6)
+    assert fit.phi == pytest.approx(1.0 + slope, abs=1e-6)
+    assert fit.t == pytest.approx(t, rel=1e-4)
+    returns = np.diff(y[::5]), np.diff(x[::5])
+    assert fit.correlation == pytest.approx(float(np.corrcoef(*returns)[0, 1]), abs=1e-6)
