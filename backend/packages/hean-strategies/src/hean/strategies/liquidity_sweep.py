@@ -44,7 +44,7 @@ from hean.strategies.desk import Desk, book_refusal, mid, spread_bp, touch
 from hean.strategies.liquidations import LiquidationFlow
 from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
 from hean.strategies.spec import LIQUIDITY_SWEEP, tunable
-from hean.strategies.sweep_levels import LevelBook, PokeRules, Second, Sweep
+from hean.strategies.sweep_levels import ACCEPTED_ATR, LevelBook, PokeRules, Second, Sweep
 
 _BOOK_MAX_AGE_NS = 2 * SECOND_NS
 _IMPULSE_AGE_NS = 20 * SECOND_NS
@@ -180,7 +180,10 @@ def _on_frame(state: SweepState, event: Frame, parameters: _Run) -> Outputs:
     if sweep is None:
         return NOTHING
     if sweep.accepted:
-        return refuse(state, desk, now, ReasonCode.ACCEPTED, sweep.depth, sweep.seconds)
+        if sweep.depth > ACCEPTED_ATR:
+            return refuse(state, desk, now, ReasonCode.ACCEPTED, sweep.depth, ACCEPTED_ATR)
+        window = section.window_seconds
+        return refuse(state, desk, now, ReasonCode.ACCEPTED, sweep.seconds, window)
     return _evaluate(state, desk, sweep, features, before, parameters)
 
 

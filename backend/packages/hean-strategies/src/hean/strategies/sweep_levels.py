@@ -27,7 +27,8 @@ _ROUND_UNTOUCHED_NS = 60 * _MINUTE_NS
 """Round numbers lie so close that price is always near one: stops gather where it is not."""
 _DEAD_NS = 30 * _MINUTE_NS
 _MERGED_ATR = 0.25
-_ACCEPTED_ATR = 2.0
+ACCEPTED_ATR = 2.0
+"""Farther beyond a level than that price is accepted there."""
 _TOUCH_WEIGHT = 0.05
 _NEAR = 0.01
 _FAR = 0.02
@@ -229,7 +230,7 @@ class LevelBook(msgspec.Struct, kw_only=True):
         if inside < 0.0 or second.now == level.since:
             level.flow += second.flow * poke
         depth = (level.extreme - level.price) * poke / atr
-        if depth > _ACCEPTED_ATR or second.now - level.since > rules.window_ns:
+        if depth > ACCEPTED_ATR or second.now - level.since > rules.window_ns:
             return -1
         if inside < rules.reclaim * atr:
             return 0

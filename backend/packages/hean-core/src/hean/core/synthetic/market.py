@@ -42,6 +42,8 @@ _BASIS_HALF_LIFE = 1800.0
 _BASIS_SPREAD = 2.0 * BP
 _BAR_STEPS = 4
 _NEWS_SECONDS = 1800
+_FORCED_OUT = 0.3
+"""How likely in a second somebody is liquidated while price runs through where stops gather."""
 _SOURCES = ("newswire", "social")
 
 
@@ -271,7 +273,8 @@ class SimulatedMarket:
         stretched = abs(state.recent) / (
             30.0**0.5 * (one.coin.sigma + one.coin.beta * _FACTOR_SIGMA)
         )
-        if random.random() < 0.05 * max(0.0, stretched - 1.5):
+        chance = 0.05 * max(0.0, stretched - 1.5) + (_FORCED_OUT if state.path.forces else 0.0)
+        if random.random() < chance:
             quantity = grid(max(1, round(one.coin.depth * random.expovariate(0.7))), one.lot)
             state.open_interest = max(1.0, state.open_interest - quantity)
             events.append(

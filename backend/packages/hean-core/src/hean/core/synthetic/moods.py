@@ -2,7 +2,8 @@
 
 Nothing here knows a strategy. A mood lasts an exponentially distributed time; volatility is an
 Ornstein-Uhlenbeck process in logs; bursts and sweeps come as Poisson events and end as often
-against the move as with it.
+against the move as with it. A sweep runs through a high or low that has stood for a while, where
+stops gather: much is traded and positions are forced out; half of them turn and come back.
 """
 
 from __future__ import annotations
@@ -32,7 +33,13 @@ _NEXT = {
     Mood.TREND: (Mood.WALK, Mood.RANGE),
 }
 _BURSTS_PER_HOUR = 0.5
-_SWEEPS_PER_HOUR = 0.25
+_SWEEPS_PER_HOUR = 3.0
+"""How often one is tried; most find no standing high or low near enough."""
+_BLOCK_SECONDS = 300.0
+_MOST_BLOCKS = 36
+_STOOD_BLOCKS = 6
+_FARTHEST = 2.0
+"""How far away, in usual five-minute ranges, a high or low may lie to be swept."""
 _VOLATILITY_HALF_LIFE = 2 * HOUR
 _VOLATILITY_SPREAD = 0.45
 _JUMP_CHANCE = 0.004
@@ -40,15 +47,23 @@ _JUMP_SCALE = 4.0
 
 
 class Push(msgspec.Struct):
-    """A drift that lasts: log-return per second, seconds left, and how much more is traded."""
+    """A drift that lasts: log-return per second, seconds left, and how much more is traded.
+
+    It begins when `waits` seconds have passed; `forces` says that it drives others out.
+    """
 
     drift: float
     seconds: float
     volume: float
+    waits: float = 0.0
+    forces: bool = False
 
 
 class PathState(msgspec.Struct):
-    """Everything a path remembers; `level` is the log price."""
+    """Everything a path remembers; `level` is the log price.
+
+    `blocks` are low and high of the last five-minute blocks, `high` and `low` those of the present.
+    """
 
     level: float
     anchor: float
@@ -60,7 +75,10 @@ class PathState(msgspec.Struct):
     pushes: list[Push] = msgspec.field(default_factory=list[Push])
     high: float = 0.0
     low: float = 0.0
+    blocks: list[tuple[float, float]] = msgspec.field(default_factory=list[tuple[float, float]])
+    block_seconds: float = 0.0
     volume: float = 1.0
+    forces: bool = False
     last_return: float = 0.0
 
 
@@ -71,7 +89,7 @@ class Path:
         self.sigma = sigma
         self.state = state
         self._seconds = self._decay = self._noise = 0.0
-        self._root = self._jump_chance = self._fade = 0.0
+        self._root = self._jump_chance = 0.0
 
     def current_sigma(self) -> float:
         """Return the volatility per √second now."""
@@ -96,11 +114,22 @@ class Path:
         moved = size * shock + self._drift(seconds) + shared
         level = state.level = state.level + moved
         state.last_return = moved
-        high = level + (state.high - level) * self._fade
-        state.high = high if high > level else level
-        low = level + (state.low - level) * self._fade
-        state.low = low if low < level else level
+        if level > state.high:
+            state.high = level
+        elif level < state.low:
+            state.low = level
+        state.block_seconds += seconds
+        if state.block_seconds >= _BLOCK_SECONDS:
+            self._close_block()
         return moved
+
+    def _close_block(self) -> None:
+        state = self.state
+        state.blocks.append((state.low, state.high))
+        if len(state.blocks) > _MOST_BLOCKS:
+            del state.blocks[0]
+        state.high = state.low = state.level
+        state.block_seconds = 0.0
 
     def _remember(self, seconds: float) -> None:
         """Keep what only the length of a step decides: a market takes steps of one or two."""
@@ -109,7 +138,6 @@ class Path:
         self._noise = _VOLATILITY_SPREAD * math.sqrt(1.0 - decay * decay)
         self._root = math.sqrt(seconds)
         self._jump_chance = _JUMP_CHANCE * min(1.0, seconds)
-        self._fade = 1.0 - min(1.0, seconds / HOUR)
 
     def _drift(self, seconds: float) -> float:
         state = self.state
@@ -118,14 +146,19 @@ class Path:
             total += state.drift * seconds
         elif state.mood is Mood.RANGE:
             total += (state.anchor - state.level) * (1.0 - math.exp(-state.pull * seconds))
-        state.volume = 1.0
+        state.volume, state.forces = 1.0, False
         if not state.pushes:
             return total
         for push in state.pushes:
-            lasting = min(seconds, push.seconds)
+            waiting = min(seconds, push.waits)
+            push.waits -= waiting
+            lasting = min(seconds - waiting, push.seconds)
+            if lasting <= 0.0:
+                continue
             total += push.drift * lasting
-            push.seconds -= seconds
+            push.seconds -= lasting
             state.volume = max(state.volume, push.volume)
+            state.forces = state.forces or push.forces
         state.pushes = [push for push in state.pushes if push.seconds > 0.0]
         return total
 
@@ -153,22 +186,58 @@ class Path:
         size = sign * random.uniform(20.0, 70.0) * BP * (self.sigma / (0.9 * BP))
         self._push(size, lasting, random.uniform(3.0, 6.0))
         after = random.random()
-        if after < 0.35:
-            self._push(-size * random.uniform(0.3, 0.8), random.uniform(60.0, 600.0), 1.5)
-        elif after < 0.70:
-            self._push(size * random.uniform(0.3, 0.8), random.uniform(60.0, 600.0), 1.5)
+        if after < 0.70:
+            sign = -1.0 if after < 0.35 else 1.0
+            size *= sign * random.uniform(0.3, 0.8)
+            self._push(size, random.uniform(60.0, 600.0), 1.5, waits=lasting)
 
     def _sweep(self, random: Random) -> None:
+        """Run through a standing high or low; as often as not come back from beyond it."""
         state = self.state
         up = random.random() < 0.5
-        edge = state.high if up else state.low
-        beyond = random.uniform(4.0, 15.0) * BP * (1.0 if up else -1.0)
-        poke = edge + beyond - state.level
-        if abs(poke) > 60.0 * BP:
+        usual = self._usual_range()
+        edge = self._standing(up)
+        if edge is None:
+            up = not up
+            edge = self._standing(up)
+        if edge is None:
             return
-        self._push(poke, random.uniform(15.0, 40.0), random.uniform(2.0, 4.0))
+        beyond = random.uniform(0.3, 0.7) * usual * (1.0 if up else -1.0)
+        poke = edge + beyond - state.level
+        if abs(poke) > _FARTHEST * usual:
+            return
+        lasting = random.uniform(15.0, 40.0)
+        self._push(poke, lasting, random.uniform(4.0, 8.0), forces=True)
         if random.random() < 0.5:
-            self._push(-poke * random.uniform(0.6, 1.4), random.uniform(40.0, 120.0), 1.5)
+            back = -beyond * random.uniform(1.6, 3.0)
+            self._push(back, random.uniform(15.0, 40.0), 2.0, waits=lasting)
 
-    def _push(self, size: float, seconds: float, volume: float) -> None:
-        self.state.pushes.append(Push(size / seconds, seconds, volume))
+    def _usual_range(self) -> float:
+        blocks = self.state.blocks
+        if not blocks:
+            return 0.0
+        total = 0.0
+        for low, high in blocks:
+            total += high - low
+        return total / len(blocks)
+
+    def _standing(self, up: bool) -> float | None:
+        """Return the nearest swing of the last hours that has stood for half an hour, if any."""
+        state = self.state
+        sign = 1.0 if up else -1.0
+        ends = [sign * (high if up else low) for low, high in state.blocks]
+        since = max([sign * (state.high if up else state.low), *ends[-_STOOD_BLOCKS:]])
+        for place in range(len(ends) - _STOOD_BLOCKS - 1, -1, -1):
+            end = ends[place]
+            if end <= since:
+                continue
+            if end >= max(ends[max(0, place - _STOOD_BLOCKS) : place + 1]):
+                return sign * end
+            since = end
+        return None
+
+    def _push(
+        self, size: float, seconds: float, volume: float, *, waits: float = 0.0,
+        forces: bool = False,
+    ) -> None:  # fmt: skip
+        self.state.pushes.append(Push(size / seconds, seconds, volume, waits, forces))
