@@ -26,7 +26,9 @@ DOGE = perpetual("DOGE", "0.00001", "1", "1000000", "0.0002")
 class Open:
     """Tail limits that let everything through."""
 
-    def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
+    def share(
+        self, entries: Sequence[Entry], notionals: Sequence[Decimal], *, is_hedge: bool = False
+    ) -> tuple[float, str]:
         """Return the whole."""
         return 1.0, ""
 
@@ -34,7 +36,9 @@ class Open:
 class Half:
     """Tail limits that let half through."""
 
-    def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
+    def share(
+        self, entries: Sequence[Entry], notionals: Sequence[Decimal], *, is_hedge: bool = False
+    ) -> tuple[float, str]:
         """Return half, for stress."""
         return 0.5, "stress"
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hean.risk.stress import (
     NO_STOP,
     Line,
+    Outlook,
     Sums,
     fits_surely,
     largest_scale,
@@ -80,14 +81,16 @@ def test_the_largest_share_stays_inside_the_limit(
     held: list[tuple[str, float]], coin: str, wanted: float
 ) -> None:
     """What the search lets through keeps the worst scenario inside, or mends nothing worse."""
-    sums = book(*(line(name, value) for name, value in held))
+    outlook = Outlook()
+    for name, value in held:
+        outlook.add(line(name, value))
     candidate = line(coin, wanted)
-    share = largest_scale(sums, [candidate], 300.0, 45.0)
+    share = largest_scale(outlook, [candidate], 300.0, 45.0)
     assert 0.0 <= share <= 1.0
     if share > 0.0:
-        after = sums.copy()
-        after.add(candidate, share)
-        assert worst_loss(after, 300.0) <= 45.0
+        after = outlook.with_lines([candidate], share)
+        assert worst_loss(after.every, 300.0) <= 45.0
+        assert after.worst(300.0) <= max(45.0, outlook.worst(300.0))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["BTC", "ETH", "SOL"]), NOTIONALS), max_size=6))

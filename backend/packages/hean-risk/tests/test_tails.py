@@ -102,10 +102,11 @@ def test_a_hedged_pair_is_bounded_by_its_legs_moving_apart() -> None:
     short = entry(btc_perpetual(), "60000", Side.SELL, stop="60300")
     legs = [short, entry(btc_spot(), "60000", stop="59700")]
     values = [Decimal(200), Decimal(200)]
-    assert tails.share(legs, values) == (1.0, "")
+    assert tails.share(legs, values, is_hedge=True) == (1.0, "")
+    assert tails.share(legs, values)[1] == "stress"
     assert tails.share(legs[:1], values[:1]) == (pytest.approx(0.1, abs=1e-6), "stress")
     tails.stress_limit = 3.0
-    assert tails.share(legs, values) == (pytest.approx(0.5, abs=1e-6), "stress")
+    assert tails.share(legs, values, is_hedge=True) == (pytest.approx(0.5, abs=1e-6), "stress")
 
 
 def test_what_works_counts_as_if_it_filled() -> None:

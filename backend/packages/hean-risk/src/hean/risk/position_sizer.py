@@ -169,7 +169,7 @@ class PositionSizer:
         value, cap = value_caps(terms, room, value, cap)
         if value > ZERO:
             wanted = [_times(value, ratio) for ratio in ratios]
-            share, tail = room.tails.share(entries, wanted)
+            share, tail = room.tails.share(entries, wanted, is_hedge=not rules.is_quotes)
             if share < 1.0:
                 value, cap = _times(value, decimal_of(share)), tail
         if rules.is_quotes:

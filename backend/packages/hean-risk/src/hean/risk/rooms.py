@@ -7,6 +7,7 @@ from typing import Final
 
 from hean.config import HEANSettings
 from hean.core.events.portfolio import Tier
+from hean.core.events.strategy import Intent
 from hean.core.instruments import MONEY, ZERO, decimal_of
 from hean.risk.exposure import Key
 from hean.risk.margin import maintenance_margin
@@ -55,7 +56,8 @@ class Rooms:
         freed_risk = freed_value = freed_bound = ZERO
         if replaced is not None:
             for order in exposure.orders_of(replaced):
-                if order.is_entry and not order.is_leaving and not order.is_unknown:
+                is_replaced = order.intent is Intent.QUOTE and not order.is_leaving
+                if is_replaced and not order.is_unknown:
                     freed_risk += order.at_risk
                     freed_value += order.notional
                     freed_bound += MONEY.multiply(order.notional, order.weight)

@@ -16,8 +16,13 @@ from hean.core.instruments import ZERO, Instrument
 class TailLimits(Protocol):
     """Says which share of candidate values the stress and CVaR limits let through."""
 
-    def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
-        """Return a share in 0..1 and the cap that set it, `stress` or `cvar` (1 and "" if none)."""
+    def share(
+        self, entries: Sequence[Entry], notionals: Sequence[Decimal], *, is_hedge: bool = False
+    ) -> tuple[float, str]:
+        """Return a share in 0..1 and the cap that set it, `stress` or `cvar` (1 and "" if none).
+
+        The entries of a hedge count together; others may fill one without another.
+        """
         ...
 
 

@@ -30,7 +30,10 @@ _STEPS = 24
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """A position, a working entry or a candidate. `notional` is signed USDT, `stop` a fraction."""
+    """A position, a working entry or a candidate. `notional` is signed USDT, `stop` a fraction.
+
+    `is_loose` marks an order that may fill while another does not; a leg counts with its hedge.
+    """
 
     instrument: str
     coin: str
@@ -39,6 +42,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     half_spread: float
     maintenance: float
     is_perpetual: bool
+    is_loose: bool = False
 
 
 class Sums:
@@ -109,35 +113,69 @@ def worst_loss(sums: Sums, equity: float) -> float:
     return max(0.0, *scenario_losses(sums, equity))
 
 
+class Outlook:
+    """What a book may become: everything fills, or of the loose orders only bids, or only asks.
+
+    Between these lies every other outcome: an order on the far side only takes from the loss.
+    """
+
+    __slots__ = ("asks", "bids", "every")
+
+    def __init__(self) -> None:
+        self.every, self.bids, self.asks = Sums(), Sums(), Sums()
+
+    def add(self, line: Line, scale: float = 1.0) -> None:
+        """Count a line, `scale` times, wherever it may have filled."""
+        self.every.add(line, scale)
+        if not line.is_loose or line.notional > 0.0:
+            self.bids.add(line, scale)
+        if not line.is_loose or line.notional < 0.0:
+            self.asks.add(line, scale)
+
+    def worst(self, equity: float) -> float:
+        """Return the largest scenario loss in USDT of what may become, never below 0."""
+        return max(worst_loss(one, equity) for one in (self.every, self.bids, self.asks))
+
+    def with_lines(self, lines: Sequence[Line], scale: float) -> Outlook:
+        """Return a copy with lines counted `scale` times."""
+        other = Outlook()
+        other.every, other.bids = self.every.copy(), self.bids.copy()
+        other.asks = self.asks.copy()
+        for line in lines:
+            other.add(line, scale)
+        return other
+
+
 def fits_surely(gross: float, half_spread: float, limit: float) -> bool:
     """Return whether no scenario could break the limit, whatever the signs of `gross` USDT are."""
     return gross * (_QUICK + M3_HALF_SPREADS * half_spread) <= limit
 
 
-def largest_scale(sums: Sums, lines: Sequence[Line], equity: float, limit: float) -> float:
+def largest_scale(book: Outlook, lines: Sequence[Line], equity: float, limit: float) -> float:
     """Return the largest share in 0..1 of the candidate lines with which the book stays in `limit`.
 
     1 when they fit in full, also when they mend a book that does not fit without them.
     """
-    if _with(sums, lines, 1.0, equity) <= limit:
+    before = book.worst(equity)
+    if _fits(book.with_lines(lines, 1.0), equity, limit, before):
         return 1.0
-    if worst_loss(sums, equity) > limit:
+    if before > limit:
         return 0.0
     low, high = 0.0, 1.0
     for _ in range(_STEPS):
         middle = (low + high) / 2.0
-        if _with(sums, lines, middle, equity) <= limit:
+        if _fits(book.with_lines(lines, middle), equity, limit, before):
             low = middle
         else:
             high = middle
     return low
 
 
-def _with(sums: Sums, lines: Sequence[Line], scale: float, equity: float) -> float:
-    book = sums.copy()
-    for line in lines:
-        book.add(line, scale)
-    return worst_loss(book, equity)
+def _fits(after: Outlook, equity: float, limit: float, before: float) -> bool:
+    """Return whether all of it fits once filled, and nothing it may become is worse than before."""
+    if worst_loss(after.every, equity) > limit:
+        return False
+    return after.worst(equity) <= max(limit, before)
 
 
 def _dispersion(sums: Sums) -> float:

@@ -6,17 +6,18 @@ comparison. Else the book's sums, kept until the book changes, and a little arit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
+from hean.core.events.strategy import Intent
 from hean.core.instruments import Instrument
 from hean.core.market_view import MarketView
 from hean.risk.exposure import Exposure, Holding, WorkingOrder
 from hean.risk.margin import tier_of
 from hean.risk.sizing import Entry
-from hean.risk.stress import NO_STOP, Line, Sums, fits_surely, largest_scale, worst_loss
+from hean.risk.stress import NO_STOP, Line, Outlook, Sums, fits_surely, largest_scale
 from hean.risk.tail import TailHistory
 
 DEFAULT_HALF_SPREAD = 0.0001
@@ -40,7 +41,7 @@ class BookTails:
         self._exposure = exposure
         self._history = history
         self._view = view
-        self._sums = Sums()
+        self._outlook = Outlook()
         self._counted = -1
         self._hour = -1
         self._spreads: dict[str, float] = {}
@@ -67,7 +68,9 @@ class BookTails:
         self.stress_limit, self.tail_limit = state.stress_limit, state.tail_limit
         self._counted = -1
 
-    def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
+    def share(
+        self, entries: Sequence[Entry], notionals: Sequence[Decimal], *, is_hedge: bool = False
+    ) -> tuple[float, str]:
         """Return the share of the candidates that both limits let through, and which one bound."""
         gross = float(self._exposure.gross)
         for one in notionals:
@@ -78,22 +81,23 @@ class BookTails:
         if surely and gross * self._history.largest_unit() <= self.tail_limit:
             return 1.0, ""
         lines = [
-            self._candidate(entry, float(value))
+            self._candidate(entry, float(value), is_loose=not is_hedge)
             for entry, value in zip(entries, notionals, strict=True)
         ]
-        scale = largest_scale(self._book(), lines, self.equity, self.stress_limit)
-        tail = self._tail_scale(lines)
+        book = self._book()
+        scale = largest_scale(book, lines, self.equity, self.stress_limit)
+        tail = self._tail_scale(book, lines)
         if scale >= 1.0 and tail >= 1.0:
             return 1.0, ""
         return (scale, "stress") if scale <= tail else (tail, "cvar")
 
     def worst(self) -> float:
         """Return the worst scenario loss of the book in USDT."""
-        return worst_loss(self._book(), self.equity)
+        return self._book().worst(self.equity)
 
     def tail(self) -> float:
         """Return the CVaR of the book in USDT."""
-        return self._history.book(self._nets())
+        return self._tail(self._book())
 
     def _refresh(self) -> None:
         self._hour = self._history.hour
@@ -115,25 +119,25 @@ class BookTails:
             self._widest = max(self._widest, found)
         return found
 
-    def _book(self) -> Sums:
+    def _book(self) -> Outlook:
         exposure = self._exposure
         if self._counted == exposure.version:
-            return self._sums
-        sums = Sums()
+            return self._outlook
+        outlook = Outlook()
         for holding in exposure.holdings.values():
-            sums.add(self._held(holding))
+            outlook.add(self._held(holding))
         for order in exposure.orders.values():
             if order.is_entry:
-                sums.add(self._working(order))
-        self._sums, self._counted = sums, exposure.version
-        return sums
+                outlook.add(self._working(order))
+        self._outlook, self._counted = outlook, exposure.version
+        return outlook
 
-    def _candidate(self, entry: Entry, notional: float) -> Line:
+    def _candidate(self, entry: Entry, notional: float, *, is_loose: bool) -> Line:
         stop = NO_STOP
         if entry.stop is not None:
             price = float(entry.price)
             stop = abs(price - float(entry.stop)) / price
-        return self._line(entry.instrument.id, notional * entry.side.sign, stop)
+        return self._line(entry.instrument.id, notional * entry.side.sign, stop, is_loose=is_loose)
 
     def _held(self, holding: Holding) -> Line:
         notional = float(holding.notional)
@@ -149,9 +153,12 @@ class BookTails:
         price = float(order.price)
         if order.stop is not None and price > 0.0:
             stop = abs(price - float(order.stop)) / price
-        return self._line(order.instrument, float(order.notional) * order.side.sign, stop)
+        value = float(order.notional) * order.side.sign
+        return self._line(order.instrument, value, stop, is_loose=order.intent is not Intent.LEG)
 
-    def _line(self, instrument: str, notional: float, stop: float) -> Line:
+    def _line(
+        self, instrument: str, notional: float, stop: float, *, is_loose: bool = False
+    ) -> Line:
         rules = self._view.instruments.get(instrument)
         return Line(
             instrument,
@@ -161,31 +168,38 @@ class BookTails:
             self._half_spread(instrument),
             _maintenance_rate(rules, notional),
             rules is None or not rules.is_spot,
+            is_loose,
         )
 
-    def _nets(self) -> dict[str, float]:
-        """Return each instrument's value on the side that working entries carry furthest."""
-        nets: dict[str, float] = {}
-        for name, tally in self._exposure.by_instrument.items():
-            up = float(tally.net + tally.buys)
-            down = float(tally.net - tally.sells)
-            if up or down:
-                nets[name] = up if abs(up) >= abs(down) else down
-        return nets
-
-    def _tail_scale(self, lines: Sequence[Line]) -> float:
+    def _tail_scale(self, book: Outlook, lines: Sequence[Line]) -> float:
         """Return the share that the CVaR limit lets through; CVaR is convex, so a chord is safe."""
-        nets = self._nets()
-        with_all = dict(nets)
-        for line in lines:
-            with_all[line.instrument] = with_all.get(line.instrument, 0.0) + line.notional
-        whole = self._history.book(with_all)
-        if whole <= self.tail_limit:
+        limit, after = self.tail_limit, book.with_lines(lines, 1.0)
+        whole = self._tail(after)
+        if whole <= limit:
             return 1.0
-        before = self._history.book(nets)
-        if before >= self.tail_limit or whole <= before:
-            return 0.0
-        return (self.tail_limit - before) / (whole - before)
+        before = self._tail(book)
+        if before >= limit:
+            mends = whole <= before and self._history.book(_nets(after.every)) <= limit
+            return 1.0 if mends else 0.0
+        return (limit - before) / (whole - before)
+
+    def _tail(self, book: Outlook) -> float:
+        """Return the CVaR of what a book may become, each instrument on its larger side included.
+
+        One instrument's bids may fill with another's asks.
+        """
+        bids, asks = _nets(book.bids), _nets(book.asks)
+        if bids == asks:
+            return self._history.book(bids)
+        larger = dict(bids)
+        for name, net in asks.items():
+            if abs(net) > abs(larger.get(name, 0.0)):
+                larger[name] = net
+        return max(self._history.book(one) for one in (larger, bids, asks))
+
+
+def _nets(sums: Sums) -> Mapping[str, float]:
+    return {name: net for name, (_, net) in sums.nets.items()}
 
 
 def _maintenance_rate(rules: Instrument | None, notional: float) -> float:
