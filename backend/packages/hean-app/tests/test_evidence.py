@@ -39,12 +39,13 @@ def _change_facts(directory: Path, name: str, text: str) -> None:
 
 
 @pytest.fixture
-def two_days(bars: Path, tmp_path: Path) -> FinishedRun:
-    """A run of Momentum alone that a test may change."""
+def begun(bars: Path, tmp_path: Path) -> FinishedRun:
+    """The beginning of a run of Momentum alone, which a test may change."""
     directory = tmp_path / "run"
     directory.mkdir()
     settings = settings_with(**enabling((MOMENTUM,)))
-    return finish_run(open_dataset(bars, directory, settings))
+    session = open_dataset(bars, directory, settings)
+    return finish_run(session, session.feed.description.first)
 
 
 def test_every_strategy_that_runs_has_its_answer(bars: Path, backtested: FinishedRun) -> None:
@@ -57,20 +58,20 @@ def test_every_strategy_that_runs_has_its_answer(bars: Path, backtested: Finishe
         assert bool(one.refusal) is not bool(one.outcomes)
 
 
-def test_who_did_not_run_there_brings_nothing(bars: Path, two_days: FinishedRun) -> None:
+def test_who_did_not_run_there_brings_nothing(bars: Path, begun: FinishedRun) -> None:
     """A strategy that was switched off in that run is told so."""
-    found = read_evidence(two_days.directory, _system(bars))
+    found = read_evidence(begun.directory, _system(bars))
     assert found["funding_harvester"].refusal == "it did not run there"
 
 
-def test_parameters_changed_on_the_way_bring_nothing(bars: Path, two_days: FinishedRun) -> None:
+def test_parameters_changed_on_the_way_bring_nothing(bars: Path, begun: FinishedRun) -> None:
     """A restart under another parameter spoils the outcomes, one under another limit does not."""
     given = enabling((MOMENTUM,))
-    before = read_evidence(two_days.directory, _system(bars, **given))[MOMENTUM].refusal
-    _change_facts(two_days.directory, "setting:RISK__MAX_POSITIONS", "7")
-    assert read_evidence(two_days.directory, _system(bars, **given))[MOMENTUM].refusal == before
-    _change_facts(two_days.directory, "setting:STRATEGIES__MOMENTUM_TRADER__ENTER", "0.7")
-    found = read_evidence(two_days.directory, _system(bars, **given))[MOMENTUM]
+    before = read_evidence(begun.directory, _system(bars, **given))[MOMENTUM].refusal
+    _change_facts(begun.directory, "setting:RISK__MAX_POSITIONS", "7")
+    assert read_evidence(begun.directory, _system(bars, **given))[MOMENTUM].refusal == before
+    _change_facts(begun.directory, "setting:STRATEGIES__MOMENTUM_TRADER__ENTER", "0.7")
+    found = read_evidence(begun.directory, _system(bars, **given))[MOMENTUM]
     assert found.refusal == "its parameters were changed in the course of that run"
     assert found.outcomes == ()
 
