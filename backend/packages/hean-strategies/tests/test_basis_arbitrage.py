@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import log
 
+import msgspec
 import pytest
 
 from hean.core.events import (
@@ -10,6 +12,8 @@ from hean.core.events import (
     Intent,
     MarkPrice,
     Need,
+    OrderStyle,
+    Quote,
     ReasonCode,
     Regime,
     RegimeChanged,
@@ -93,6 +97,40 @@ def test_a_wide_gap_is_sold_and_closes_with_a_profit() -> None:
     assert net[0] + net[1] > 0.0
 
 
+def test_a_gap_of_45_bp_nets_what_it_closes_by_less_the_costs() -> None:
+    """Short perpetual, long spot; net is the gap at the fills less that at the exit, less fees."""
+    events = _events(SPIKE + 240, _gap(45.0))
+    found = _bench(events)
+    legs = {one.instrument: one.side for one in found.entries}
+    assert legs == {BTC: Side.SELL, BTC_SPOT: Side.BUY}
+    perpetual, spot = sorted(found.outcomes, key=lambda one: one.instrument)
+    quotes = {(one.instrument, one.ts_init): one for one in events if isinstance(one, Quote)}
+    rested = found.entries[0]
+    assert (rested.instrument, rested.style) == (BTC_SPOT, OrderStyle.POST_ONLY)
+    opened, closed = perpetual.opened_at, perpetual.closed_at
+    sold, bought_back = quotes[BTC, opened].bid, quotes[BTC, closed].ask
+    gap = 1e4 * log(sold / (rested.limit or 0.0))
+    left = 1e4 * log(bought_back / quotes[BTC_SPOT, closed].bid)
+    fees = 2 * 5.5 + 2 * 10.0
+    assert perpetual.net_bp + spot.net_bp == pytest.approx(gap - left - fees, abs=0.25)
+    assert {perpetual.reason, spot.reason} == {"gap closed"}
+
+
+def test_on_bars_both_legs_take_at_the_cost_of_both() -> None:
+    """A gap seen at a bar's close is taken with two IOCs, reckoned with four taking legs."""
+    coarse = msgspec.structs.replace(
+        _log(_events(SPIKE + 60, _gap(90.0))),
+        carries={BTC: (Need.BARS,), BTC_SPOT: (Need.BARS,)},
+        bar_intervals={BTC: MINUTE, BTC_SPOT: MINUTE},
+    )
+    found = Bench(build(BasisArbitrage, coarse), coarse).run(coarse.events)
+    first, hedge = found.entries[:2]
+    assert first.style is hedge.style is OrderStyle.LIMIT_IOC
+    assert (first.release_leg, hedge.release_leg) == (-1, 0)
+    assert first.cost_bp == pytest.approx(2 * (5.5 + 0.1) + 2 * (10.0 + 0.2), abs=1e-3)
+    assert set(found.positions) == {BTC, BTC_SPOT} or len(found.outcomes) == 2
+
+
 def test_a_small_gap_is_refused_for_its_edge() -> None:
     """A gap of 20 bp triggers and is refused with EDGE."""
     found = _bench(_events(SPIKE + 60, _gap(20.0)))
@@ -143,6 +181,8 @@ def test_a_leg_that_fails_unwinds_the_other(dead: str) -> None:
     assert all(one.closed_at - one.opened_at <= 2 * SECOND for one in found.outcomes)
     left = [key for key in found.positions if key == dead]
     assert not left
+    spread_and_fees = 2 * 0.2 + 2 * 10.0
+    assert all(one.net_bp >= -spread_and_fees - 1.0 for one in found.outcomes)
 
 
 def test_a_negative_gap_needs_the_borrow_flag() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import exp, log
 
 import msgspec
+import numpy as np
 import pytest
 
 from hean.core.events import (
@@ -157,6 +158,35 @@ def test_a_cointegrated_pair_is_traded_as_groups() -> None:
     assert "back at the mean" in {one.reason for one in found.outcomes}
     gross = [one.gross_bp for one in found.outcomes]
     assert sum(gross) > 0.0
+
+
+def _arriving(seed: int, prices: Sequence[float], kept: float) -> list[float]:
+    """Minute closes of a price that arrives in a share of its seconds only, the last one held."""
+    arrives = np.random.default_rng(seed).random(len(prices)) < kept
+    closes, last = list[float](), prices[0]
+    for second, price in enumerate(prices):
+        if arrives[second]:
+            last = price
+        if second % 60 == 59:
+            closes.append(last)
+    return closes
+
+
+def test_asynchronous_arrival_leaves_the_correlation() -> None:
+    """Of each coin's seconds 60 % are lost, each its own: minute closes still correlate 0.85."""
+    seconds = 26 * 3600
+    second = walk(41, seconds, start=3_000.0, sigma_bp=1.5)
+    gap = reversion(42, seconds, start=20.0, half_life=1_800.0, sd_bp=20.0)
+    first = [one * ratio for one, ratio in zip(second, gap, strict=True)]
+    logs = [
+        bar_log(name, _arriving(seed, prices, 0.4), begin=START, interval=MINUTE)
+        for name, prices, seed in ((BTC, first, 1), (ETH, second, 2))
+    ]
+    log_ = msgspec.structs.replace(_log(merged(*logs)), bar_intervals={BTC: MINUTE, ETH: MINUTE})
+    found = Bench(build(CorrelationArbitrage, log_), log_).run(log_.events)
+    fit = found.strategy.state.pairs[KEY].window.fit()
+    assert fit is not None
+    assert 0.85 <= fit.correlation < 1.0
 
 
 def test_missing_bars_leave_the_correlation() -> None:

@@ -7,6 +7,9 @@ import pytest
 
 from hean.core.events import (
     Event,
+    Frame,
+    FrameFeatures,
+    FundingRate,
     Heartbeat,
     Intent,
     Need,
@@ -17,6 +20,7 @@ from hean.core.events import (
     Side,
     Signal,
 )
+from hean.core.features import FundingNowCast
 from hean.core.instruments import Instrument
 from hean.core.synthetic.paths import quote_at, walk
 from hean.core.testing import (
@@ -113,6 +117,119 @@ def test_the_funding_received_is_booked_at_the_stamp() -> None:
     assert holding is not None
     assert holding.stamps == 2
     assert holding.received == pytest.approx(2 * 7e-4 * holding.entry, rel=1e-3)
+
+
+def _with_cast(hours: float, premium_at: Callable[[int], float]) -> list[Event]:
+    """The log of minute premiums: frames carry our now-cast, the venue says the same rate."""
+    cast, rates = FundingNowCast.of(), dict[int, float]()
+    cast.follow(funding(interval=8 * HOUR, at=START))
+    for minute in range(1, int(hours * 60)):
+        at = START + minute * MINUTE
+        cast.update(at, premium_at(at) / 1e4)
+        rates[at] = cast.rate
+    events: list[Event] = []
+    for one in _events(hours, lambda at: 1e4 * rates.get(at, 0.0)):
+        events.append(one)
+        if isinstance(one, FundingRate) and not one.settled and one.ts_init in rates:
+            features = FrameFeatures(funding_now_cast=rates[one.ts_init])
+            events.append(
+                Frame(
+                    ts_event=one.ts_init, ts_init=one.ts_init, instrument=BTC, features=features,
+                    second=0, bid=0, ask=0, mid=0, high=0, low=0, return_e9=0,
+                )
+            )  # fmt: skip
+    return events
+
+
+def test_a_premium_of_12_bp_is_cast_entered_received_and_left() -> None:
+    """A now-cast of 7 bp is harvested over a stamp; a rate gone for three stamps ends it."""
+
+    def premium(at: int) -> float:
+        return 12.0 if at <= START + 8 * HOUR else -4.8
+
+    found = _bench(_with_cast(34, premium))
+    perpetual, hedge = found.entries[:2]
+    assert "rate 7.000 bp" in perpetual.reason
+    before = START + 8 * HOUR - perpetual.ts_init
+    assert 5 * MINUTE <= before <= 120 * MINUTE
+    assert (perpetual.side, hedge.side) == (Side.SELL, Side.BUY)
+    (first, second) = found.outcomes
+    assert first.opened_at < START + 8 * HOUR < first.closed_at
+    assert {first.reason, second.reason} == {"rate near zero three times"}
+    assert first.closed_at >= START + 32 * HOUR
+
+
+def test_a_premium_around_the_interest_pays_for_nothing() -> None:
+    """A premium of 4 bp casts 1 bp: EDGE at every evaluation, and no trade."""
+    found = _bench(_with_cast(17, lambda _: 4.0))
+    assert not found.entries
+    assert set(found.codes()) == {ReasonCode.EDGE}
+
+
+def test_a_premium_that_flips_late_leaves_the_decision() -> None:
+    """Turned over twenty minutes before the stamp, the cast has 92 % behind it: same words."""
+
+    def flipped(at: int) -> float:
+        return 12.0 if at <= START + 8 * HOUR - 20 * MINUTE else -12.0
+
+    late, steady = _bench(_with_cast(8, flipped)), _bench(_with_cast(8, lambda _: 12.0))
+    assert late.signals == steady.signals
+    assert late.entries
+    cast = late.strategy.state.desks[BTC].cast_bp
+    assert cast == pytest.approx(7.0, abs=2.0)
+
+
+def _bars(hours: int, rate_bp: float, interval: int, *, hedged: bool) -> Log:
+    """Settled rates and bars of a flat market: what a bar feed with funding carries."""
+    events: list[Event] = []
+    for number in range(1, hours * HOUR // interval + 1):
+        at = START + number * interval
+        if at % (8 * HOUR) == 0:
+            events.append(funding(rate_bp / 1e4, settled=True, interval=8 * HOUR, at=at))
+        events.append(quote_at(BTC, PRICE, at))
+        if hedged:
+            events.append(quote_at(BTC_SPOT, PRICE, at))
+        events += [
+            mark(PRICE, index=PRICE, at=at),
+            Heartbeat(ts_event=at, ts_init=at, interval_ns=interval),
+        ]
+    spot = {BTC_SPOT: (Need.BARS,)} if hedged else {}
+    return Log(
+        instruments=(btc_perpetual(), btc_spot()) if hedged else (btc_perpetual(),),
+        carries={BTC: (Need.BARS, Need.FUNDING), **spot},
+        events=events,
+        bar_intervals={BTC: interval, BTC_SPOT: interval},
+    )
+
+
+@pytest.mark.parametrize("interval", [5 * MINUTE, HOUR])
+def test_on_bars_both_legs_take_and_are_reckoned_so(interval: int) -> None:
+    """A rest of two minutes cannot be seen on bars: two IOCs at the cost of four taking legs."""
+    log = _bars(32, 15.0, interval, hedged=True)
+    found = Bench(build(FundingHarvester, log), log).run(log.events)
+    perpetual, hedge = found.entries[:2]
+    assert perpetual.style is hedge.style is OrderStyle.LIMIT_IOC
+    assert perpetual.cost_bp == pytest.approx(2 * (5.5 + 1.0) + 2 * (10.0 + 1.0), abs=1e-3)
+    assert set(found.positions) == {BTC, BTC_SPOT}
+
+
+def test_on_five_minute_bars_an_unhedged_bet_takes_too() -> None:
+    """Without spot the first order of a bet is an IOC, half an hour before the stamp."""
+    log = _bars(32, 40.0, 5 * MINUTE, hedged=False)
+    found = Bench(build(FundingHarvester, log), log).run(log.events)
+    first = found.entries[0]
+    assert first.style is OrderStyle.LIMIT_IOC
+    assert first.cost_bp == pytest.approx(13.0, abs=1e-3)
+
+
+def test_bars_too_long_for_a_bet_say_so_at_each_stamp() -> None:
+    """No hourly close lies between 30 and 5 min before a stamp: INELIGIBLE, 60 min against 25."""
+    log = _bars(32, 40.0, HOUR, hedged=False)
+    found = Bench(build(FundingHarvester, log), log).run(log.events)
+    assert not found.entries
+    refused = [one for one in found.refusals if one.code is ReasonCode.INELIGIBLE]
+    assert len({one.ts_init // (8 * HOUR) for one in refused}) >= 3
+    assert (refused[0].number, refused[0].limit) == (60.0, 25.0)
 
 
 def test_a_rate_near_interest_pays_for_nothing() -> None:

@@ -135,6 +135,23 @@ def test_fear_is_bought_only_after_price_has_settled() -> None:
     assert len({one.ts_init // DAY for one in entries}) == len(entries)
 
 
+@pytest.mark.parametrize("interval", [INTERVAL, HOUR])
+def test_on_bars_the_order_lives_through_a_whole_bar(interval: int) -> None:
+    """Five minutes are less than two bars of five: the order waits two bars, and so can fill."""
+    bars_a_day = DAY // interval
+    fall = walk(3, 5 * bars_a_day, start=60_000.0, sigma_bp=5.0, drift_bp=-432.0 / bars_a_day)
+    rest = walk(4, 3 * bars_a_day, start=fall[-1], sigma_bp=5.0, drift_bp=144.0 / bars_a_day)
+    bars = bar_log(BTC, [*fall, *rest], begin=START, interval=interval, wick_bp=20.0)
+    days = [_index(15.0, START + day * DAY + HOUR) for day in range(3, 8)]
+    events = merged(bars, days)
+    log = msgspec.structs.replace(_log(events), bar_intervals={BTC: interval})
+    found = Bench(build(SentimentStrategy, log), log).run(events)
+    first = found.entries[0]
+    assert first.ttl_ns == 2 * interval
+    assert BTC in found.positions
+    assert found.positions[BTC].opened_at <= first.ts_init + 2 * interval
+
+
 def test_a_neutral_index_makes_no_signal() -> None:
     """An index of 50 is refused each hour as no setup, and never becomes a signal."""
     days = [_index(50.0, START + day * DAY + HOUR) for day in range(7)]

@@ -63,6 +63,8 @@ from hean.strategies.universe import Market
 from hean.strategies.windows import Average, ReturnWindow
 
 _HOUR_NS = 3600 * SECOND_NS
+_ALONE_BAR_NS = 25 * MINUTE_NS
+"""Longer bars have no close between 30 and 5 min before a stamp, where an unhedged bet begins."""
 _Refusal = tuple[ReasonCode, float, float]
 
 
@@ -178,8 +180,12 @@ def _consider(
         return NOTHING
     if desk.stamp > 0 and not desk.opens_at <= now < desk.closes_at:
         return NOTHING
-    if legs is None and desk.stamp > 0 and now < desk.stamp - 30 * MINUTE_NS:
-        return NOTHING
+    if legs is None and desk.stamp > 0:
+        if market.coarse and market.bar_ns > _ALONE_BAR_NS:
+            minutes = float(market.bar_ns // MINUTE_NS)
+            return refuse(state, desk, now, ReasonCode.INELIGIBLE, minutes, 25.0)
+        if now < desk.stamp - 30 * MINUTE_NS:
+            return NOTHING
     desk.asked = minute
     refusal = _gates(state, desk, hedge, now, market, parameters.section)
     if refusal is not None:

@@ -95,7 +95,8 @@ NOTES: Final[Mapping[str, StrategyNote]] = {
     ),
     "momentum_trader": StrategyNote(
         purpose="Follows a trend of hours to days, sized by its volatility.",
-        orders="POST_ONLY at the touch for a minute, then LIMIT_IOC.",
+        orders="POST_ONLY at the touch for a minute, then LIMIT_IOC; on bars, which cannot show a "
+        "rest of a minute, LIMIT_IOC at once.",
         exits="A stop and a trail of three average ranges, a faded trend, five days.",
         expected="The most plausible of the directional ones; uncertain.",
         edge="A cost of about 11 bp and funding stands against moves of 150 to 500 bp, so fees are "
@@ -124,7 +125,7 @@ NOTES: Final[Mapping[str, StrategyNote]] = {
     "funding_harvester": StrategyNote(
         purpose="Collects funding, hedged with spot where that exists.",
         orders="POST_ONLY for two minutes, then taken before the stamp; the hedge is taken when "
-        "the first leg fills.",
+        "the first leg fills. On bars both are taken at once.",
         exits="Hedged: a changed or vanished rate, a widened basis, a thin margin. Unhedged: "
         "within ten minutes of the stamp.",
         expected="Real when hedged, but thin.",
@@ -138,7 +139,7 @@ NOTES: Final[Mapping[str, StrategyNote]] = {
     ),
     "basis_arbitrage": StrategyNote(
         purpose="Trades the perpetual against spot when their gap exceeds every cost.",
-        orders="A group: maker on the thinner leg, the hedge taken on its fill.",
+        orders="A group: maker on the thinner leg, the hedge taken on its fill; on bars both taken.",
         exits="The gap back near its mean or across zero, a stop when it widens, 24 h.",
         expected="Real above 24 to 31 bp; rare.",
         edge="On BTC and ETH such gaps come in stress, when execution is worst; alone it is almost "
@@ -150,7 +151,8 @@ NOTES: Final[Mapping[str, StrategyNote]] = {
     ),
     "correlation_arb": StrategyNote(
         purpose="Trades the return of a cointegrated pair to its mean.",
-        orders="A group of two legs: maker on the wider spread, the other taken on its fill.",
+        orders="A group of two legs: maker on the wider spread, the other taken on its fill; on "
+        "bars both are taken, and the cost of four taking legs decides who qualifies.",
         exits="Near the mean, a stop at four deviations, three half-lives.",
         expected="Conditional on cointegration; evidence is mixed.",
         edge="Simulated, a truly cointegrated pair with a half-life of 30 min nets about 14 bp a "
@@ -165,7 +167,8 @@ NOTES: Final[Mapping[str, StrategyNote]] = {
     "sentiment_strategy": StrategyNote(
         purpose="Leans against extremes of sentiment, and reacts to news that several sources "
         "share.",
-        orders="POST_ONLY for five minutes.",
+        orders="POST_ONLY for five minutes; on bars for two bars where that is longer, for a resting "
+        "order fills there only if it lives through a whole bar.",
         exits="Slow: two daily deviations, sentiment back in the middle, 14 days. Fast: 1 % stop, "
         "2 % target, 6 h.",
         expected="Weak; not provable live in months.",
