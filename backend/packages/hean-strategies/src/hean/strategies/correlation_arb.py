@@ -25,7 +25,7 @@ from hean.core.events import (
     Quote,
     ReasonCode,
 )
-from hean.core.features.pairs import PairFit, PairWindow, log_steps
+from hean.core.features.pairs import PairFit, PairTotals, PairWindow, log_steps
 from hean.strategies.base import DeskState, Parameters, Strategy, StrategySection, hear
 from hean.strategies.decisions import (
     NOTHING,
@@ -95,7 +95,7 @@ class Pair(msgspec.Struct, kw_only=True):
     first: str
     second: str
     window: PairWindow
-    long_window: PairWindow
+    long_window: PairTotals
     pace: Pace = msgspec.field(default_factory=Pace)
     fit: PairFit | None = None
     fitted_at: int = 0
@@ -432,7 +432,7 @@ class CorrelationArbitrage(Strategy[CorrelationState, CorrelationSettings]):
                 first=one.instrument,
                 second=other.instrument,
                 window=PairWindow(size=size),
-                long_window=PairWindow(size=5 * DAY_NS // interval),
+                long_window=PairTotals(size=5 * DAY_NS // interval),
             )
             for one, other in combinations(markets, 2)
             if one.bar_ns == other.bar_ns

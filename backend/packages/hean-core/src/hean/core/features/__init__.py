@@ -34,7 +34,7 @@ from hean.core.features.exact import (
 from hean.core.features.flow import Slope
 from hean.core.features.frame import FrameBuilder, FrameRow
 from hean.core.features.frame_features import FeatureSet
-from hean.core.features.pairs import PairFit, PairWindow, log_steps
+from hean.core.features.pairs import PairFit, PairTotals, PairWindow, log_steps
 from hean.core.features.phase import CycleMachine, PhaseMachine
 from hean.core.features.pipeline import FeaturePipeline
 from hean.core.features.regime import RegimeInputs, RegimeMachine
@@ -70,6 +70,7 @@ __all__ = [
     "MicroPriceTable",
     "MinuteBars",
     "PairFit",
+    "PairTotals",
     "PairWindow",
     "PhaseMachine",
     "QuarterBars",

@@ -62,7 +62,7 @@ class PairFit(msgspec.Struct, frozen=True, gc=False):
         return gap / self.deviation if self.deviation > 0.0 else 0.0
 
 
-class PairWindow(msgspec.Struct):
+class PairTotals(msgspec.Struct):
     """The newest minutes of two log prices, with their integer sums kept as they come."""
 
     size: int = MINUTES
@@ -73,10 +73,6 @@ class PairWindow(msgspec.Struct):
     sum_second: int = 0
     sum_square: int = 0
     sum_product: int = 0
-    first_square: int = 0
-    moves_first: int = 0
-    moves_both: int = 0
-    moves_second: int = 0
 
     @property
     def ready(self) -> bool:
@@ -84,41 +80,54 @@ class PairWindow(msgspec.Struct):
 
     def update(self, first: int, second: int) -> None:
         """Take both log prices of a minute."""
-        place, size = self.place, self.size
-        ones, others = self.first, self.second
-        if len(ones) < size:
-            if ones:
-                self._count_move(first - ones[-1], second - others[-1], 1)
+        place, ones, others = self.place, self.first, self.second
+        if len(ones) < self.size:
             ones.append(first)
             others.append(second)
         else:
-            following = place + 1 if place + 1 < size else 0
             old_first, old_second = ones[place], others[place]
-            self._count_move(ones[following] - old_first, others[following] - old_second, -1)
-            self._count_move(first - ones[place - 1], second - others[place - 1], 1)
             ones[place], others[place] = first, second
-            self.place = following
+            self.place = place + 1 if place + 1 < self.size else 0
             self.sum_first -= old_first
             self.sum_second -= old_second
             self.sum_square -= old_second * old_second
             self.sum_product -= old_first * old_second
-            self.first_square -= old_first * old_first
         self.sum_first += first
         self.sum_second += second
         self.sum_square += second * second
         self.sum_product += first * second
-        self.first_square += first * first
-
-    def _count_move(self, first: int, second: int, sign: int) -> None:
-        self.moves_first += sign * first * first
-        self.moves_both += sign * first * second
-        self.moves_second += sign * second * second
 
     def sums(self) -> PairSums:
         """Return the sums over the window."""
         return PairSums(
             len(self.first), self.sum_first, self.sum_second, self.sum_square, self.sum_product
         )
+
+
+class PairWindow(PairTotals):
+    """Totals that also know the moves from minute to minute, and so the fit."""
+
+    first_square: int = 0
+    moves_first: int = 0
+    moves_both: int = 0
+    moves_second: int = 0
+
+    def update(self, first: int, second: int) -> None:
+        """Take both log prices of a minute."""
+        place, ones, others = self.place, self.first, self.second
+        if len(ones) == self.size:
+            old, following = ones[place], place + 1 if place + 1 < self.size else 0
+            self.first_square -= old * old
+            self._count_move(ones[following] - old, others[following] - others[place], -1)
+        if ones:
+            self._count_move(first - ones[place - 1], second - others[place - 1], 1)
+        self.first_square += first * first
+        PairTotals.update(self, first, second)
+
+    def _count_move(self, first: int, second: int, sign: int) -> None:
+        self.moves_first += sign * first * first
+        self.moves_both += sign * first * second
+        self.moves_second += sign * second * second
 
     def fit(self) -> PairFit | None:
         """Return the fit over the window in time order, None where p2 never moved."""
