@@ -61,6 +61,11 @@ class Player:
         self.day = self.system.now // DAY
         self._seen = 0
 
+    @property
+    def equity(self) -> Decimal:
+        """Equity as it was told last."""
+        return self.system.risk.sentinel.state.equity
+
     def restart(self) -> None:
         """Go on in a system that knows the snapshots alone."""
         self.system = self.system.resumed()

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from hean.core.events.risk import KillSwitchReset, RiskState, RiskStateChanged
 from hean.core.events.system import OperatorCommand
+from hean.core.testing import SECOND
 from hean.risk import RiskSettings
-from hean.risk.governor import multiplier
+from hean.risk.governor import multiplier, severity
 from hean.risk.testing import RiskSystem
 
 
@@ -95,17 +97,77 @@ def test_only_the_operator_leaves_hard_stop() -> None:
     assert reset.high_water_mark < reset.high_water_mark_before
 
 
-@given(st.lists(st.floats(0.0, 0.3), min_size=1, max_size=30))
-def test_severity_never_falls_without_dwell(path: list[float]) -> None:
-    """Without time passing no event lowers the state, and HARD_STOP stays."""
-    system = RiskSystem("alpha", section=RiskSettings(kill_day_loss=0.9, kill_total_loss=0.9))
-    order = list(RiskState)
-    worst = 0
-    for drawdown in path:
-        system.equity(nav=1.0 - drawdown, mark=1.0)
-        level = order.index(system.risk.governor.state)
-        assert level >= worst
-        worst = level
+class GovernorMachine(RuleBasedStateMachine):
+    """P10, J9: any drawdowns and any time, with an operator who gives no reason."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        section = RiskSettings(kill_total_loss=0.25, kill_day_loss=0.2)
+        self.system = RiskSystem("alpha", section=section)
+        self.level = 0
+        self.above_at = [self.system.now] * 4
+        self.seen = {0.0: 1.0}
+        self.was_latched = self.was_hard = False
+
+    @rule(drawdown=st.one_of(st.floats(0.0, 0.27), st.sampled_from([0.07, 0.1, 0.12, 0.15, 0.2])))
+    def value(self, drawdown: float) -> None:
+        drawdown = round(drawdown, 9)
+        self.note(self.system.risk.governor.drawdown)
+        self.system.equity(nav=1.0 - drawdown, mark=1.0)
+        self.note(drawdown)
+        self.seen[self.system.risk.governor.drawdown] = self.system.risk.governor.multiplier
+
+    @rule(seconds=st.sampled_from([1, 600, 1799, 1800, 90_000]))
+    def wait(self, seconds: int) -> None:
+        self.system.advance(seconds)
+        self.note(self.system.risk.governor.drawdown)
+
+    @rule()
+    def restart(self) -> None:
+        self.system = self.system.resumed()
+
+    @rule(reason=st.sampled_from(["", "please"]))
+    def ask_in_vain(self, reason: str) -> None:
+        at = self.system.now
+        self.system.take(
+            OperatorCommand(
+                ts_event=at, ts_init=at, command="reset_kill_switch", operator="anna",
+                reason=reason, arguments=() if reason else (("account", "1"),),
+            )
+        )  # fmt: skip
+
+    def note(self, drawdown: float) -> None:
+        """Remember when drawdown was last above each state's leave level."""
+        for level, leave in enumerate((0.0, 0.07, 0.12, 0.2)):
+            if drawdown > leave:
+                self.above_at[level] = self.system.now
+
+    @invariant()
+    def falls_by_dwell_alone(self) -> None:
+        level = list(RiskState).index(self.system.risk.governor.state)
+        assert level >= severity(self.system.risk.governor.drawdown, self.system.section)
+        if level < self.level:
+            steps = self.level - level
+            waited = self.system.now - self.above_at[self.level]
+            assert waited >= steps * 1800 * SECOND
+        self.level = level
+
+    @invariant()
+    def hard_stop_and_latch_stay(self) -> None:
+        is_hard = self.system.risk.governor.state is RiskState.HARD_STOP
+        is_latched = self.system.risk.kill_switch.is_latched
+        assert is_hard >= self.was_hard
+        assert is_latched >= self.was_latched
+        self.was_hard, self.was_latched = is_hard, is_latched
+
+    @invariant()
+    def shrinks_with_drawdown(self) -> None:
+        path = [self.seen[one] for one in sorted(self.seen)]
+        assert path == sorted(path, reverse=True)
+
+
+GovernorMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+test_severity_never_falls_without_dwell = GovernorMachine.TestCase
 
 
 def test_a_snapshot_keeps_state_and_dwell() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
@@ -240,3 +240,77 @@ class GateMachine(RuleBasedStateMachine):
 
 GateMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 test_no_entry_breaks_a_limit = GateMachine.TestCase
+
+
+ASKS = st.lists(
+    st.tuples(
+        st.sampled_from(["open", "pair", "quotes"]), STRATEGY, INSTRUMENT, SIDE,
+        st.sampled_from([0.005, 0.02, 0.05]),
+    ),
+    min_size=4, max_size=14,
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(ASKS, st.sampled_from([0.0, 0.01, 0.02])), min_size=1, max_size=6))
+def test_stop_outs_alone_never_reach_the_floor(
+    rounds: list[tuple[list[tuple[str, str, str, Side, float]], float]],
+) -> None:
+    """J10: open whatever the gate lets open, lose every stop at once, again and again: E > F."""
+    player = Player()
+    lost = 0
+    for asks, gain in rounds:
+        for kind, strategy, instrument, side, stop in asks:
+            player.ask(kind, strategy, instrument, side, stop=stop, scale=1.2)
+            player.follow()
+        loss = player.book.open_risk()
+        lost += loss > 0
+        nav = player.system.nav * (1.0 - float(loss) / float(player.equity))
+        assert nav > 0.8 * player.system.high_water_mark
+        while player.book.orders:
+            player.end("cancel", 0)
+            player.follow()
+        player.system.advance(86_400)
+        player.tick()
+        player.value(round(nav, 9))
+        player.value(round(nav * (1 + gain), 9))
+        player.wallet()
+    assert lost > 0
+
+
+BLOCKS = st.lists(
+    st.tuples(st.sampled_from(["lose", "jump", "price", "value", "gap"]), NUMBER, MOVE),
+    min_size=1, max_size=30,
+)  # fmt: skip
+
+
+@settings(max_examples=30, deadline=None)
+@given(BLOCKS)
+@example([("lose", 0, 0.0)] * 20)
+@example([("jump", 0, 0.0), ("value", 0, -0.03), ("value", 0, -0.03)])
+def test_every_block_ends_by_time_alone(steps: list[tuple[str, int, float]]) -> None:
+    """J13: streaks, anomalies and day losses bar entries for a time; none needs a trade to end."""
+    player = Player()
+    for _ in range(21):
+        player.price(INSTRUMENTS[0], 0.0)
+    for kind, number, move in steps:
+        instrument = INSTRUMENTS[number % 3]
+        match kind:
+            case "lose":
+                player.lose(NAMES[number % 5])
+            case "jump":
+                player.jump(instrument)
+            case "gap":
+                player.gap(instrument)
+            case "price":
+                player.price(instrument, 3 * move)
+            case _:
+                player.value(max(0.91, round(player.system.nav * (1 + move), 9)))
+    for seconds in (*[0] * 65, 86_400, 0):
+        player.system.advance(seconds)
+        player.price(INSTRUMENTS[0], 0.0)
+    sentinel = player.system.risk.sentinel
+    sentinel.refresh()
+    for strategy in NAMES:
+        for instrument in INSTRUMENTS:
+            assert sentinel.barred(strategy, instrument) is None

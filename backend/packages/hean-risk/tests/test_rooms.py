@@ -98,6 +98,16 @@ def test_what_is_replaced_frees_the_strategys_budget_alone() -> None:
     assert leaving.notional_used == 70
 
 
+def test_quotes_free_nothing_but_quotes() -> None:
+    """P8: an opening at work on the same instrument still counts when quotes are declared anew."""
+    system = RiskSystem("alpha", capital="1000")
+    quotes(system)
+    order = order_request(number=7, quantity="0.01", price="3500", instrument=ETH, at=system.now)
+    system.take(order)
+    after = rooms(system).room("alpha", smallest_only=False, replaced=("alpha", ETH))
+    assert (after.notional_used, after.risk_used, after.bound_used) == (35, 1, 35)
+
+
 def test_spot_binds_the_levered_budget_threefold() -> None:
     """What is paid in full binds its value times the leverage, what is levered its value."""
     system = RiskSystem("alpha", capital="1000", instruments=(eth_perpetual(), btc_spot()))
