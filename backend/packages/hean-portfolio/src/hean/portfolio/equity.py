@@ -167,7 +167,7 @@ class Equity:
                 for position in book.positions.values():
                     position.watch(price)
         if moved:
-            self._value()
+            self._add_up()
             self._publish()
 
     def _mark(self, book: InstrumentBook) -> bool:
@@ -183,12 +183,17 @@ class Equity:
         return True
 
     def _value(self) -> None:
-        state, unrealised = self._state, ZERO
         for book in self._ledger.books.values():
             if book.positions or book.quantity:
                 self._mark(book)
-                if book.mark_ts or not book.quantity:
-                    unrealised += book.unrealised()
+        self._add_up()
+
+    def _add_up(self) -> None:
+        """Make equity and the references of the marks that the books hold."""
+        state, unrealised = self._state, ZERO
+        for book in self._ledger.books.values():
+            if (book.positions or book.quantity) and (book.mark_ts or not book.quantity):
+                unrealised += book.unrealised()
         state.unrealised = unrealised
         state.equity = self._ledger.wallet + unrealised
         units = state.units

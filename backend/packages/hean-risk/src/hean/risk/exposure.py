@@ -195,12 +195,10 @@ class Exposure:
             found = self._view.mark(holding.instrument)
             if found is not None and found.price == holding.mark:
                 continue
-            before = holding.notional, holding.at_risk
-            self._count_position(holding, -1)
+            notional, at_risk = holding.notional, holding.at_risk
             self._value(holding)
-            self._count_position(holding, 1)
-            if before != (holding.notional, holding.at_risk):
-                self.version += 1
+            if notional != holding.notional or at_risk != holding.at_risk:
+                self._move_position(holding, notional, at_risk)
 
     def on_request(self, event: OrderRequest) -> None:
         """Count a minted order, and stop counting on what it replaces."""
@@ -384,6 +382,22 @@ class Exposure:
             tally.bound -= MONEY.multiply(size, holding.weight)
             place.net -= holding.notional
             place.quantity -= holding.quantity
+
+    def _move_position(self, holding: Holding, notional: Decimal, at_risk: Decimal) -> None:
+        """Count a held position anew that was worth `notional` with `at_risk` before."""
+        self.version += 1
+        self.held_version += 1
+        size, before = abs(holding.notional), abs(notional)
+        risk, value, weight = holding.at_risk - at_risk, size - before, holding.weight
+        self.open_risk += risk
+        self.gross += value
+        tally = self.strategy(holding.strategy)
+        tally.risk += risk
+        tally.notional += value
+        if weight != _ONE:
+            value = MONEY.multiply(size, weight) - MONEY.multiply(before, weight)
+        tally.bound += value
+        self.instrument(holding.instrument).net += holding.notional - notional
 
     def _count_order(self, order: WorkingOrder, sign: int) -> None:
         self.version += 1

@@ -19,6 +19,7 @@ from hean.risk.settings import RiskSettings
 SECOND_NS = 1_000_000_000
 _ORDER = (RiskState.NORMAL, RiskState.SOFT_BRAKE, RiskState.QUARANTINE, RiskState.HARD_STOP)
 _DWELL = "dwell"
+_LEAST = 1e-9
 
 
 def multiplier(drawdown: float, floor: float) -> float:
@@ -54,6 +55,7 @@ class Governor:
         self._section = section
         self._bus = bus
         self._agenda = agenda
+        self._calm = section.soft_brake_enter - _LEAST
         self._leave = (0.0, section.soft_brake_leave, section.quarantine_leave)
         self._level = 0
         self._below_since = -1
@@ -76,6 +78,8 @@ class Governor:
             return
         self.drawdown = drawdown
         self.multiplier = multiplier(drawdown, self._section.drawdown_floor)
+        if self._level == 0 and drawdown < self._calm:
+            return
         worst = severity(drawdown, self._section)
         if worst > self._level:
             self._move(worst)

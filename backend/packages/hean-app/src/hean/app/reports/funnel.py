@@ -167,14 +167,14 @@ class Funnel:
     def _on_rejected(self, event: SignalRejected) -> None:
         if event.ts_init < self._history_until:
             return
-        counts = self._of(event.strategy)
-        code = event.code.value
+        counts, code = self._of(event.strategy), event.code._value_
+        hour = self._hour(event.strategy, event.instrument, event.ts_init)
         if event.refused_by is RefusedBy.STRATEGY:
             table = counts.evaluations_refused
-            self._hour(event.strategy, event.instrument, event.ts_init)[0] += 1
+            hour[0] += 1
         else:
             table = counts.rejections
-            self._hour(event.strategy, event.instrument, event.ts_init)[3] += 1
+            hour[3] += 1
             self.decisions.append(
                 Decision(
                     event.ts_init,
