@@ -101,6 +101,30 @@ def test_mean_reversion_within_a_minute_is_range() -> None:
     assert share(found[3800:], Regime.RANGE) > 0.95
 
 
+def test_the_slower_a_price_returns_the_less_it_is_range() -> None:
+    """Half-lives of 1, 2 and 15 min are in RANGE ever less, and the slowest less than half."""
+    found = [
+        float(
+            np.mean(
+                [
+                    share(regimes_of(reverting(70 + seed, 14_400, h)), Regime.RANGE)
+                    for seed in range(3)
+                ]
+            )
+        )
+        for h in (60.0, 120.0, 900.0)
+    ]
+    assert found == sorted(found, reverse=True)
+    assert found[1] > 0.7
+    assert found[2] < 0.5
+
+
+def test_a_short_burst_of_20_bp_is_mostly_found() -> None:
+    """Of eight bursts of 20 bp/10 s at least six are IMPULSE."""
+    delays = [burst(seed, 20.0, 10) for seed in range(20, 28)]
+    assert len([delay for delay in delays if delay is not None]) >= 6, delays
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_trend_is_hardly_ever_range(sign: int) -> None:
     """On trends of 150 bp an hour RANGE takes less than 1 % of the time, up or down."""
