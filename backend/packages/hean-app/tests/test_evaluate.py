@@ -90,7 +90,8 @@ def test_the_terminal_shows_cells_and_reasons(
         main()
     assert ending.value.code in (0, None)
     text = capsys.readouterr().out
-    assert "not run: hf_scalping: it needs" in text
+    assert "not run: hf_scalping, " in text
+    assert ": it needs trades (T), depth (D)" in text
     assert "Markouts: not available" in text
     assert "nothing is annualised" in text
     assert "\x1b" not in text

@@ -18,6 +18,7 @@ from hean.app.reports.evaluation import (
     rows_of_trades,
     student_interval,
     wilson,
+    without_best_day,
 )
 from hean.app.reports.trade_records import UNKNOWN, Kind, Plan, Trade
 from hean.core.events import GuardMode
@@ -115,6 +116,14 @@ def test_break_even_unknown() -> None:
     """With wins alone, or a target below its cost, there is no rate to reach."""
     assert hits_of([_trade(1.0), _trade(2.0)]).break_even is None
     assert hits_of([_trade(-5.0, plan=Plan(8.0, 50.0))]).break_even is None
+
+
+def test_the_best_day_is_left_out_of_the_rest() -> None:
+    """Of -4, +90, +10 on two days the day of +100 is named, and the rest averages -4."""
+    day = 86_400_000_000_000
+    trades = [_trade(-4.0, 5), _trade(90.0, day), _trade(10.0, day + 1)]
+    assert without_best_day(trades) == (day, -4.0)
+    assert without_best_day(trades[1:]) == (day, None)
 
 
 def test_rows_are_cells_after_their_total() -> None:

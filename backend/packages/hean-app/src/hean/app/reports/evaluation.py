@@ -24,6 +24,7 @@ BOOTSTRAP_FROM: Final = 30
 """From so many trades on the interval is a block bootstrap; below, Student's t."""
 RESAMPLES: Final = 2000
 HORIZONS: Final = ("10 s", "60 s")
+_DAY_NS: Final = 86_400_000_000_000
 _NORMAL: Final = 1.959964
 _STUDENT: Final = (
     12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281, 2.2010,
@@ -67,7 +68,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """The trades of one strategy, kind, instrument and regime; means in bp a trade.
 
     `spread_bp` and `impact_bp` are already inside gross, known of `priced_trades` of the trades.
-    `markouts` answers `HORIZONS`. `guard` is empty for totals.
+    `markouts` answers `HORIZONS`. `guard` is empty for totals. `rest_bp` is the mean net without
+    the UTC day that brought most, `best_day_ns`; None where all closed on one day.
     """
 
     strategy: str
@@ -86,6 +88,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     maker_fills: int
     markouts: tuple[Markout | None, ...]
     guard: str
+    best_day_ns: int = 0
+    rest_bp: float | None = None
 
 
 def mean_of(values: Sequence[float]) -> float:
@@ -183,6 +187,16 @@ def _markouts(trades: Sequence[Trade]) -> tuple[Markout | None, ...]:
     return tuple(found)
 
 
+def without_best_day(trades: Sequence[Trade]) -> tuple[int, float | None]:
+    """Return the UTC day (ns) whose trades brought most, and the mean net of all others."""
+    days: dict[int, list[float]] = {}
+    for one in trades:
+        days.setdefault(one.closed_ns // _DAY_NS, []).append(one.net_bp)
+    best = max(days, key=lambda day: (fsum(days[day]), -day))
+    rest = [net for day, nets in days.items() if day != best for net in nets]
+    return best * _DAY_NS, mean_of(rest) if rest else None
+
+
 def row_of(trades: Sequence[Trade], key: tuple[str, str, str, str], guard: str, seed: int) -> Row:
     """Return the figures of trades in the order of their ends; there must be one at least."""
     strategy, kind, instrument, regime = key
@@ -192,6 +206,7 @@ def row_of(trades: Sequence[Trade], key: tuple[str, str, str, str], guard: str, 
     makers = 0
     for one in trades:
         makers += one.maker_fills
+    best, rest = without_best_day(trades)
     return Row(
         strategy=strategy,
         kind=kind,
@@ -209,6 +224,8 @@ def row_of(trades: Sequence[Trade], key: tuple[str, str, str, str], guard: str, 
         maker_fills=makers,
         markouts=_markouts(trades),
         guard=guard,
+        best_day_ns=best,
+        rest_bp=rest,
     )
 
 

@@ -12,6 +12,7 @@ from hean.app.reports.charts import WIDTH, colour, net_chart, svg, value_ticks
 from hean.app.reports.evaluation import ALL
 from hean.app.reports.evaluation_view import (
     cells_of,
+    heads_of,
     interval_text,
     reading_lines,
     short_name,
@@ -48,17 +49,20 @@ def _kinds(found: Values) -> list[str]:
 def cells_card(found: Values) -> str:
     """Return the table of all cells and how to read it."""
     rows = [row for one in found["strategies"] for row in one["rows"]]
-    heads = (
-        "strategy and instrument", "regime", "trades", "gross bp, 95 %", "net bp, 95 %", "by",
-        "hit %", "needs %", "fee", "spread", "impact", "funding", "10 s", "60 s", "guard",
-    )  # fmt: skip
+    figures = heads_of(found)
+    heads = ("strategy and instrument", "regime", *figures, "guard")
     cells = [
         [
-            _label(row), row["regime"], *(escape(text) for text in cells_of(row)), row["guard"],
+            _label(row), row["regime"],
+            *(escape(text) for text in cells_of(row)[: len(figures)]), row["guard"],
         ]
         for row in rows
     ]  # fmt: skip
-    body = table(heads, cells, (0, 1, 14)) if rows else '<p class="sub">No trade closed.</p>'
+    body = (
+        table(heads, cells, (0, 1, len(heads) - 1))
+        if rows
+        else '<p class="sub">No trade closed.</p>'
+    )
     lines = [*silent_lines(found), *reading_lines(found)]
     body += "".join(f'<p class="hint">{escape(line)}</p>' for line in lines)
     return card("Edge, cell by cell", "Each strategy by instrument and regime at entry.", body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +16,16 @@ from hean.app.reports.render import counts_text
 Values = dict[str, Any]
 _HEADS: Final = (
     "trades", "gross bp, 95 %", "net bp, 95 %", "by", "hit %", "needs %", "fee", "spread",
-    "impact", "funding", "10 s", "60 s",
+    "impact", "funding",
 )  # fmt: skip
+_MARKOUTS: Final = ("10 s", "60 s")
+_WORTH_A_LINE: Final = 10
+"""From so many trades on it is said what they were without their best day."""
+
+
+def heads_of(found: Values) -> tuple[str, ...]:
+    """Return the names of a row's figures; markouts only where the data has real quotes."""
+    return (*_HEADS, *_MARKOUTS) if found["has_ticks"] else _HEADS
 
 
 def show_evaluation(found: Values, console: Console, directory: Path | None) -> None:
@@ -28,7 +37,7 @@ def show_evaluation(found: Values, console: Console, directory: Path | None) -> 
     console.print()
     rows = [row for one in found["strategies"] for row in one["rows"]]
     if rows:
-        console.print(cells_table(rows))
+        console.print(cells_table(rows, heads_of(found)))
     else:
         console.print("No trade was closed, in the account or in the shadow book.")
     console.print()
@@ -40,16 +49,16 @@ def show_evaluation(found: Values, console: Console, directory: Path | None) -> 
         console.print(f"next: open {directory / 'report.html'}", soft_wrap=True)
 
 
-def cells_table(rows: list[Values]) -> Table:
+def cells_table(rows: list[Values], heads: tuple[str, ...]) -> Table:
     """Return the figures of each cell, totals first."""
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("strategy", no_wrap=True)
     table.add_column("book", no_wrap=True)
     table.add_column("instrument", no_wrap=True, max_width=36)
     table.add_column("regime", no_wrap=True)
-    for name in _HEADS:
+    for name in heads:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("guard")
+    table.add_column("guard", no_wrap=True)
     last = ""
     for row in rows:
         is_total = row["instrument"] == ALL
@@ -58,7 +67,7 @@ def cells_table(rows: list[Values]) -> Table:
             row["kind"] if is_total else "",
             short_name(row["instrument"]),
             row["regime"],
-            *cells_of(row),
+            *cells_of(row)[: len(heads)],
             row["guard"],
             style="bold" if is_total else "",
             end_section=last != row["strategy"],
@@ -68,8 +77,10 @@ def cells_table(rows: list[Values]) -> Table:
 
 
 def short_name(instrument: str) -> str:
-    """Return the instruments without their venue."""
-    return " + ".join(one.partition(".")[0] for one in instrument.split(" + "))
+    """Return the instruments without venue and quote coin: BTC-PERP + BTC-SPOT."""
+    return " + ".join(
+        one.partition(".")[0].replace("USDT-", "-") for one in instrument.split(" + ")
+    )
 
 
 def cells_of(row: Values) -> list[str]:
@@ -93,9 +104,15 @@ def cells_of(row: Values) -> list[str]:
 
 def interval_text(interval: Values) -> str:
     """Return a mean and its bounds, the mean alone where there are none."""
+    mean = bp_text(interval["mean"])
     if interval["low"] is None:
-        return f"{interval['mean']:+.1f} [-]"
-    return f"{interval['mean']:+.1f} [{interval['low']:+.1f}, {interval['high']:+.1f}]"
+        return f"{mean} [-]"
+    return f"{mean} [{bp_text(interval['low'])}, {bp_text(interval['high'])}]"
+
+
+def bp_text(value: float) -> str:
+    """Return bp with their sign, whole ones from a hundred on."""
+    return f"{value:+.1f}" if abs(value) < 100.0 else f"{value:+,.0f}"
 
 
 def method_text(method: str) -> str:
@@ -118,15 +135,15 @@ def markout_text(markout: Values | None) -> str:
 
 def silent_lines(found: Values) -> list[str]:
     """Return a line for each strategy that did not run, never closed a trade, or holds on."""
-    idle: list[str] = []
+    idle: dict[str, list[str]] = {}
     silent: list[str] = []
     held: list[str] = []
     for one in found["strategies"]:
         name = one["strategy"]
         if not one["enabled"]:
-            idle.append(f"not run: {name}: switched off by setting")
+            idle.setdefault("switched off by setting", []).append(name)
         elif one["cannot_run_because"]:
-            idle.append(f"not run: {name}: {one['cannot_run_because']}")
+            idle.setdefault(one["cannot_run_because"], []).append(name)
         elif not one["rows"]:
             silent.append(f"no closed trade: {name}: {silence_text(one)}")
         if one["open_positions"]:
@@ -134,7 +151,8 @@ def silent_lines(found: Values) -> list[str]:
                 f"still open: {name}: {one['open_positions']} positions, in no figure above; "
                 "stops end trades sooner than trends do, so what is closed looks worse"
             )
-    return [*held, *silent, *idle]
+    lines = [f"not run: {', '.join(names)}: {reason}" for reason, names in idle.items()]
+    return [*held, *silent, *lines]
 
 
 def silence_text(one: Values) -> str:
@@ -163,6 +181,7 @@ def reading_lines(found: Values) -> list[str]:
         "block bootstrap. needs %: hits at which a trade earns nothing, p from planned target and "
         "stop, o from the outcomes themselves (then it only repeats the sign of the net).",
     ]
+    lines += [best_day_line(row) for row in rows if _leans_on_a_day(row)]
     if bounded:
         lines.append(
             f"Of {len(bounded)} net intervals {len(above)} lie above 0 and {len(below)} below; "
@@ -175,3 +194,18 @@ def reading_lines(found: Values) -> list[str]:
             "synthetic quotes: what the venue's model assumes, not a measurement."
         )
     return lines
+
+
+def _leans_on_a_day(row: Values) -> bool:
+    """Whether a total's gain is gone without its best day."""
+    enough = row["instrument"] == ALL and row["trades"] >= _WORTH_A_LINE
+    return enough and row["rest_bp"] is not None and row["net"]["mean"] > 0.0 >= row["rest_bp"]
+
+
+def best_day_line(row: Values) -> str:
+    """Return what is left of a total without the day that brought most."""
+    day = datetime.fromtimestamp(row["best_day_ns"] // 1_000_000_000, UTC).date().isoformat()
+    return (
+        f"{row['strategy']} {row['kind']} earned on one day: net {bp_text(row['net']['mean'])} bp "
+        f"a trade, {bp_text(row['rest_bp'])} without {day}."
+    )
