@@ -128,6 +128,34 @@ def test_planted_flow_is_bought_once_in_thirty_seconds() -> None:
     assert min(b - a for a, b in pairwise(times)) >= 30 * SECOND
 
 
+def test_own_maker_fills_are_followed() -> None:
+    """A resting buy that a dip fills is marked out after 10 and 60 s, on its own side."""
+    events = _planted(120)
+    first = _bench(events, free=False).entries[0]
+    assert first.style is OrderStyle.POST_ONLY
+    at, price = first.ts_init + SECOND // 2, (first.limit or 0.0) - 10.0
+    dip = Quote(
+        ts_event=at, ts_init=at, instrument=BTC, bid=price, ask=price + 0.1, bid_size=1.0,
+        ask_size=1.0,
+    )  # fmt: skip
+    found = _bench(sorted([*events, dip], key=lambda one: one.ts_init), free=False)
+    markouts = found.strategy.state.desks[BTC].markouts
+    assert (markouts.bought.count, markouts.waiting) == (2, [])
+
+
+def test_adverse_fills_raise_the_cost_by_what_they_lost() -> None:
+    """Buys that lost 4 bp and sales that lost 1 make a round trip as maker 5 bp dearer."""
+    costs: list[float] = []
+    for lost in ((0.0, 0.0), (-4.0, -1.0)):
+        log = _log(_planted(120), free=False)
+        strategy = build(HFScalping, log)
+        markouts = strategy.state.desks[BTC].markouts
+        markouts.bought.push(lost[0])
+        markouts.sold.push(lost[1])
+        costs.append(Bench(strategy, log).run(log.events).entries[0].cost_bp)
+    assert costs[1] - costs[0] == pytest.approx(5.0)
+
+
 def test_entry_tier_fees_leave_no_order() -> None:
     """The same path with entry-tier fees gives no order: the claim does not pay the cost."""
     weak = [

@@ -257,11 +257,17 @@ def fee_bp(instrument: Instrument, *, maker: bool) -> float:
 
 
 def round_trip_bp(
-    instrument: Instrument, spread: float, *, maker_entry: bool, maker_exit: bool
+    instrument: Instrument,
+    spread: float,
+    *,
+    maker_entry: bool,
+    maker_exit: bool,
+    adverse_bp: float = 0.0,
 ) -> float:
-    """Return fees of both ways and half a spread for each taking way, in bp."""
+    """Return fees of both ways, half a spread for each taking way, `adverse_bp` for each other."""
     fees = edge.Fees(
         maker_bp=fee_bp(instrument, maker=True), taker_bp=fee_bp(instrument, maker=False)
     )
     mix = edge.ExitMix(maker_entry=maker_entry, maker_exits=1.0 if maker_exit else 0.0)
-    return edge.round_trip_bp(fees, mix, edge.Frictions(half_spread_bp=spread / 2.0))
+    frictions = edge.Frictions(half_spread_bp=spread / 2.0, adverse_bp=adverse_bp)
+    return edge.round_trip_bp(fees, mix, frictions)

@@ -19,6 +19,8 @@ from hean.core.events import (
     Frame,
     FundingRate,
     Heartbeat,
+    Liquidity,
+    OrderFilled,
     OrderStyle,
     PositionClosed,
     Quote,
@@ -40,6 +42,7 @@ from hean.strategies.decisions import (
 )
 from hean.strategies.desk import Desk, book_refusal, micro_bp, mid, spread_bp, touch
 from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
+from hean.strategies.quote_model import Markouts
 from hean.strategies.settlement import SettlementClock
 from hean.strategies.spec import HF_SCALPING, tunable
 from hean.strategies.windows import Average
@@ -84,6 +87,7 @@ class ScalpingDesk(Desk, kw_only=True):
     noise_bp: float = nan
     book_at: int = -1
     settlement: SettlementClock = msgspec.field(default_factory=SettlementClock)
+    markouts: Markouts = msgspec.field(default_factory=Markouts)
     target: float = nan
     asked: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
@@ -121,6 +125,9 @@ def step(state: ScalpingState, event: Event, parameters: _Run) -> tuple[Scalping
 
 def _on_report(state: ScalpingState, event: Event) -> Outputs:
     heard = hear(state, event, PACE)
+    if isinstance(event, OrderFilled) and event.liquidity is Liquidity.MAKER:
+        markouts = state.desks[event.instrument].markouts
+        markouts.on_fill(event.ts_init, event.side.sign, float(event.price))
     if isinstance(event, FeedGap) and event.instrument in state.desks:
         state.desks[event.instrument].book_at = -1
     if isinstance(event, PositionClosed) and heard.desk:
@@ -164,6 +171,7 @@ def _on_frame(state: ScalpingState, event: Frame, section: ScalpingSettings) -> 
     quote = desk.quote
     if quote is None:
         return NOTHING
+    desk.markouts.on_second(event.ts_init, mid(quote))
     if desk.flow_bp != desk.flow_bp or desk.noise.count < _NOISE_WARM_UP:
         if desk.flow_bp == desk.flow_bp:
             _learn_noise(desk, quote, section)
@@ -307,10 +315,14 @@ def _conditions(
 def _plan(
     desk: ScalpingDesk, frame: Frame, quote: Quote, sign: int, section: ScalpingSettings
 ) -> Plan:
-    """Plan a resting order at the touch; it takes only where the forecast pays twice for it."""
+    """Plan a resting order at the touch; it takes only where the forecast pays twice for it.
+
+    What own maker fills lost by later mids is part of the resting way's cost, once it is known.
+    """
     spread, forecast = spread_bp(quote), abs(desk.forecast)
     rules, features = desk.specification, frame.features
-    cost = round_trip_bp(rules, spread, maker_entry=True, maker_exit=True)
+    adverse = (desk.markouts.adverse_bp(1, 0.0) + desk.markouts.adverse_bp(-1, 0.0)) / 2.0
+    cost = round_trip_bp(rules, spread, maker_entry=True, maker_exit=True, adverse_bp=adverse)
     taking = round_trip_bp(rules, spread, maker_entry=False, maker_exit=False)
     takes = forecast >= 1.5 * taking
     price = touch(quote, sign, passive=not takes)
