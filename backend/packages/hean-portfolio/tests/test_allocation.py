@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hean.portfolio.allocation import Candidate, Limits, quantised, solve
+from hean.portfolio.allocation_methods import performance_shares
 
 LIMITS = Limits(spend=0.8, floor=0.05, cap=0.4, shift=0.1)
 
@@ -35,12 +36,21 @@ def test_without_data_capital_is_split_equally(count: int, each: float) -> None:
 
 
 def test_evidence_moves_capital_in_one_step() -> None:
-    """C3: of eight equals one with t = 2 gets 19.8 and the others 8.6 % in one step."""
+    """C3: of eight equals in a neutral phase one reaches t = 2: 19.8 and seven times 8.6 %."""
+    evidence = [2.0] + [0.0] * 7
+    shares = performance_shares(evidence, 1.0)
     found = weights(
-        wants("a", 0.198, 0.1, evidence=2.0), *(wants(f"s{n}", 0.086, 0.1) for n in range(7))
+        *(
+            wants(f"s{n}", 0.8 * (0.7 * share + 0.3 / 8), 0.1, evidence=evidence[n])
+            for n, share in enumerate(shares)
+        )
     )
-    assert found["a"] == 0.198
-    assert set(found.values()) == {0.198, 0.086}
+    assert [found[f"s{n}"] for n in range(8)] == [0.198] + [0.086] * 7
+
+
+def test_proven_losers_have_no_performance_share() -> None:
+    """B5: where every t is at most -1 every performance share is 0, not equal."""
+    assert performance_shares([-1.0, -1.5, -4.0], 1.0) == [0.0, 0.0, 0.0]
 
 
 def test_newcomers_get_room_at_once_and_the_rest_step_by_step() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 from decimal import Decimal
 
@@ -152,18 +153,21 @@ def test_scaling_every_trade_changes_nothing() -> None:
 
 
 def test_frequency_alone_is_no_evidence() -> None:
-    """B2: many small trades a day and one large of equal daily Sharpe give equal z."""
+    """B2: fifty trades a day of small R and one of large R, equal daily Sharpe: equal z."""
     system, portfolio = with_strategies("fast", "slow")
     draw = random.Random(11)
     for day in range(200):
         at = START + day * 24 * HOUR + HOUR
-        for _ in range(48):
-            net = draw.gauss(0.2 / 48, 1.0 / 48**0.5)
-            system.take(position_closed("fast", net=f"{net:.6f}", at=at))
-        system.take(position_closed("slow", net=f"{draw.gauss(0.2, 1.0):.6f}", at=at))
+        trades = [draw.gauss(0.2 / 50**0.5, 1.0) for _ in range(50)]
+        for one in trades:
+            system.take(position_closed("fast", net=f"{one:.6f}", risk="1", at=at))
+        whole = 50 * math.fsum(trades) / 50**0.5
+        system.take(position_closed("slow", net=f"{whole:.6f}", risk="50", at=at))
+    system.advance(8 * 3600)
     beliefs = {name: one.belief for name, one in portfolio.performance.standings().items()}
-    error = beliefs["fast"].error + beliefs["slow"].error
-    assert abs(beliefs["fast"].mean - beliefs["slow"].mean) < 2 * error
+    assert beliefs["fast"].mean == pytest.approx(beliefs["slow"].mean, rel=0.05)
+    assert beliefs["fast"].evidence == pytest.approx(beliefs["slow"].evidence, rel=0.05)
+    assert beliefs["slow"].evidence > 0.5
 
 
 def test_shadow_outcomes_move_no_money() -> None:

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 from msgspec.structs import replace
 
-from hean.config import HEANSettings
 from hean.core.events import (
-    ActiveStrategiesChanged,
     Affinity,
     CapitalAllocated,
     Cycle,
@@ -17,107 +14,16 @@ from hean.core.events import (
     Phase,
     Regime,
     RegimeChanged,
-    RunStarted,
-    StrategyProfile,
-    WalletUpdated,
 )
 from hean.core.testing import (
     BTC,
     HOUR,
     START,
-    MiniSystem,
     position_closed,
     profile,
-    registered,
-)
-from hean.portfolio import (
-    Equity,
-    Kinship,
-    Ledger,
-    Performance,
-    PortfolioSettings,
-    StrategyCapitalAllocator,
 )
 
-
-class Stage:
-    """An allocator with its own books and no AutoPilot: tests say who is active."""
-
-    def __init__(self, *, mode: str = "paper", method: str = "hybrid", capital: int = 300) -> None:
-        settings = HEANSettings(
-            initial_capital=Decimal(capital),
-            capital_allocation_method=method,  # type: ignore[arg-type]
-        )
-        section = PortfolioSettings()
-        self.system = system = MiniSystem(settings=settings)
-        ledger = Ledger(bus=system.bus, agenda=system.agenda, view=system.view)
-        equity = Equity(
-            settings=settings,
-            bus=system.bus,
-            agenda=system.agenda,
-            view=system.view,
-            ledger=ledger,
-        )
-        performance = Performance(
-            section=section, bus=system.bus, agenda=system.agenda, view=system.view, ledger=ledger
-        )
-        kinship = Kinship(section=section, performance=performance)
-        self.allocator = StrategyCapitalAllocator(
-            settings=settings,
-            section=section,
-            bus=system.bus,
-            agenda=system.agenda,
-            view=system.view,
-            equity=equity,
-            performance=performance,
-            kinship=kinship,
-        )
-        for one in (ledger, equity, performance, kinship, self.allocator):
-            system.add(one)
-        self.version = 0
-        system.take(
-            RunStarted(
-                ts_event=START,
-                ts_init=START,
-                run_id="r",
-                mode=mode,
-                feed="sim",
-                seed=0,
-                settings_sha256="",
-            ),
-            WalletUpdated(
-                ts_event=START, ts_init=START, wallet=Decimal(capital), available=Decimal(capital)
-            ),
-        )
-
-    def know(self, *profiles: StrategyProfile) -> None:
-        """Register strategies."""
-        for one in profiles:
-            self.system.take(registered(one, at=self.system.now))
-
-    def activate(self, *names: str, version: int = 0) -> None:
-        """Make a set the active one."""
-        self.version += 1
-        now = self.system.now
-        self.system.take(
-            ActiveStrategiesChanged(
-                ts_event=now,
-                ts_init=now,
-                version=version or self.version,
-                mode="NORMAL",
-                epoch=0,
-                active=names,
-                lines=(),
-            )
-        )
-
-    @property
-    def last(self) -> CapitalAllocated:
-        return self.system.of(CapitalAllocated)[-1]
-
-    def weights(self) -> dict[str, float]:
-        """Return the newest weights that are not 0."""
-        return {one.strategy: one.weight for one in self.last.lines if one.weight}
+from .scenes import Stage
 
 
 def names_of(count: int) -> list[str]:
@@ -159,6 +65,21 @@ def test_deactivation_cuts_at_once_and_increases_wait() -> None:
     assert stage.last.active_version == 2
     stage.activate("s01", version=1)
     assert stage.weights() == {"s01": 0.4, "s02": 0.1}
+
+
+def test_what_one_step_cannot_reach_the_next_hours_do() -> None:
+    """C4: two at 40 %, six join: 25 and 5, an hour later 15 and 8.33, then 10 each, by time alone."""
+    stage = Stage()
+    stage.know(*(profile(one) for one in names_of(8)))
+    stage.activate(*names_of(2))
+    stage.system.advance(2 * 3600)
+    stage.activate(*names_of(8))
+    seen: list[tuple[float, ...]] = []
+    for _ in range(4):
+        found = stage.weights()
+        seen.append((found["s00"], found["s01"], *{found[one] for one in names_of(8)[2:]}))
+        stage.system.advance(3600)
+    assert seen == [(0.25, 0.25, 0.05), (0.15, 0.15, 0.0833), (0.1, 0.1, 0.1), (0.1, 0.1, 0.1)]
 
 
 def test_at_most_one_reallocation_an_hour() -> None:

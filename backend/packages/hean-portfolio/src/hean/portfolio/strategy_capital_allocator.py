@@ -218,10 +218,10 @@ class StrategyCapitalAllocator:
             self._section.cap_of,
         )
         weights, bounds = self._settle(shares, cooling)
-        state.dirty = False
         tiers = {name: one.tier for name, one in standings.items()}
         change = self._largest_change(weights)
         worth = change >= self._section.reallocation_min_change - 1e-9
+        state.dirty = worth  # what one step could not reach the next examination may
         if not (forced or worth or tiers != state.tiers):
             return
         if not forced and not worth:
