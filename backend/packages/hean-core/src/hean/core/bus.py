@@ -130,6 +130,8 @@ class Bus:
             kind: _Topic(kind, self._lanes[priority]) for kind, priority in PRIORITY.items()
         }
         self._pending: list[Event] = []
+        self.publish: Callable[[Event], None] = self._pending.append
+        """Queue an event; it is delivered after the present handler has returned."""
         self._waiting = 0
         self._sequence = 0
         self._deepest = 0
@@ -185,10 +187,6 @@ class Bus:
     def subscriptions(self, event_type: type[Event]) -> tuple[Subscription, ...]:
         """Return who receives an event type, in the order of delivery."""
         return tuple(self._topics[event_type].subscriptions)
-
-    def publish(self, event: Event) -> None:
-        """Queue an event; it is delivered after the present handler has returned."""
-        self._pending.append(event)
 
     def dispatch(self, event: Event) -> None:
         """Deliver an input and everything it causes, to the end."""

@@ -64,6 +64,9 @@ class Decision(msgspec.Struct, frozen=True):
     text: str
 
 
+_Decided = OrderRequest | SignalWithdrawn | SignalRejected
+
+
 class _State(msgspec.Struct):
     strategies: dict[str, StrategyCounts]
     misses: list[tuple[str, str, str, str, NearestMiss]]
@@ -75,7 +78,7 @@ class _State(msgspec.Struct):
     worst_drawdown: float
     least_margin: Decimal | None
     active: tuple[str, ...]
-    decisions: list[Decision]
+    decisions: list[_Decided]
     equity: EquityUpdated | None
     envelope: RiskEnvelope | None
 
@@ -97,8 +100,13 @@ class Funnel:
         self.active: tuple[str, ...] = ()
         self.equity: EquityUpdated | None = None
         self.envelope: RiskEnvelope | None = None
-        self.decisions: deque[Decision] = deque(maxlen=_LAST_DECISIONS)
+        self._last: deque[_Decided] = deque(maxlen=_LAST_DECISIONS)
         self._history_until = 0
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """The last decisions in words, oldest first."""
+        return tuple(_in_words(event) for event in self._last)
 
     def attach(self, bus: Bus) -> None:
         """Subscribe to the chain's events."""
@@ -138,31 +146,16 @@ class Funnel:
     def _on_order_request(self, event: OrderRequest) -> None:
         if event.cause:
             self.forced_closes += 1
-            text = f"{event.quantity} because of {event.cause}"
         else:
             self._of(event.strategy).order_requests += 1
             self._hour(event.strategy, event.instrument, event.ts_init)[2] += 1
-            text = f"{event.quantity} at {event.price or 'market'}"
-        self.decisions.append(
-            Decision(
-                event.ts_init, event.strategy, event.instrument, event.side.value, "order", text
-            )
-        )
+        self._last.append(event)
 
     def _on_withdrawn(self, event: SignalWithdrawn) -> None:
         """Count what answers a signal; what the gate pulls of itself answers none."""
         if event.signal_id:
             self._of(event.strategy).withdrawals += 1
-        self.decisions.append(
-            Decision(
-                event.ts_init,
-                event.strategy,
-                event.instrument,
-                event.side.value,
-                "withdrawn",
-                f"{len(event.cancels)} orders pulled",
-            )
-        )
+        self._last.append(event)
 
     def _on_rejected(self, event: SignalRejected) -> None:
         if event.ts_init < self._history_until:
@@ -175,16 +168,7 @@ class Funnel:
         else:
             table = counts.rejections
             hour[3] += 1
-            self.decisions.append(
-                Decision(
-                    event.ts_init,
-                    event.strategy,
-                    event.instrument,
-                    event.side or "",
-                    "refused",
-                    f"{code}: {event.number:g} against {event.limit:g}",
-                )
-            )
+            self._last.append(event)
         table[code] = table.get(code, 0) + 1
         self._note_miss(event, code)
 
@@ -235,15 +219,15 @@ class Funnel:
             worst_drawdown=self.worst_drawdown,
             least_margin=self.least_margin,
             active=self.active,
-            decisions=list(self.decisions),
+            decisions=list(self._last),
             equity=self.equity,
             envelope=self.envelope,
         )
-        return pack(self.name, 2, state)
+        return pack(self.name, 3, state)
 
     def restore(self, state: bytes) -> None:
         """Go on counting where a snapshot was taken."""
-        found = unpack(state, self.name, 2, _State)
+        found = unpack(state, self.name, 3, _State)
         self.strategies = found.strategies
         self.misses = {(a, b, c, d): miss for a, b, c, d, miss in found.misses}
         self.hours = {(a, b, c): counts for a, b, c, counts in found.hours}
@@ -254,5 +238,20 @@ class Funnel:
         self.worst_drawdown = found.worst_drawdown
         self.least_margin = found.least_margin
         self.active = found.active
-        self.decisions.extend(found.decisions)
+        self._last.extend(found.decisions)
         self.equity, self.envelope = found.equity, found.envelope
+
+
+def _in_words(event: _Decided) -> Decision:
+    side = event.side.value if event.side else ""
+    if isinstance(event, OrderRequest):
+        outcome = "order"
+        text = f"{event.quantity} at {event.price or 'market'}"
+        if event.cause:
+            text = f"{event.quantity} because of {event.cause}"
+    elif isinstance(event, SignalWithdrawn):
+        outcome, text = "withdrawn", f"{len(event.cancels)} orders pulled"
+    else:
+        outcome = "refused"
+        text = f"{event.code.value}: {event.number:g} against {event.limit:g}"
+    return Decision(event.ts_init, event.strategy, event.instrument, side, outcome, text)
