@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -19,8 +19,9 @@ import numpy as np
 from hean.core.events import Regime
 from hean.core.features import RegimeInputs, RegimeMachine
 from hean.core.features.batch_series import trend_batch, volatility_batch
-from hean.core.features.columns import Floats, Integers
+from hean.core.features.columns import Floats, Integers, filter_batch
 
+Make = Callable[[int, int], Integers]
 NOISE = 0.9e5
 """Noise a second in 1e-9."""
 BP = 1e5
@@ -60,13 +61,12 @@ def trend(seed: int, seconds: int) -> Integers:
     return np.rint(noise(seed, seconds) + 150.0 * BP / 3600.0).astype(np.int64)
 
 
-def reversion(half_life: float) -> object:
+def reversion(half_life: float) -> Make:
     """Return what makes a path whose distance from its mean halves in so many seconds."""
 
     def made(seed: int, seconds: int) -> Integers:
-        from scipy.signal import lfilter
-
-        path = np.asarray(lfilter([1.0], [1.0, -(2.0 ** (-1.0 / half_life))], noise(seed, seconds)))
+        keep = 2.0 ** (-1.0 / half_life)
+        path = filter_batch(noise(seed, seconds), 1.0, keep, np.zeros(1))[0]
         return np.diff(np.rint(path).astype(np.int64), prepend=0)
 
     return made
@@ -74,11 +74,9 @@ def reversion(half_life: float) -> object:
 
 def stochastic(seed: int, seconds: int) -> Integers:
     """Return noise whose volatility wanders: log-normal, half-life 30 min, deviation 0.5."""
-    from scipy.signal import lfilter
-
     keep = 2.0 ** (-1.0 / 1800.0)
     drawn = np.random.default_rng(seed + 10_000).normal(0.0, 0.5 * (1.0 - keep**2) ** 0.5, seconds)
-    level = np.asarray(lfilter([1.0], [1.0, -keep], drawn))
+    level = filter_batch(drawn, 1.0, keep, np.zeros(1))[0]
     return np.rint(noise(seed, seconds) * np.exp(level)).astype(np.int64)
 
 
@@ -101,12 +99,11 @@ BURST_KINDS = (
 """Size in bp, seconds, and the design's number found and median delay in s."""
 
 
-def shares(make: object, hours: int) -> dict[str, float]:
+def shares(make: Make, hours: int) -> dict[str, float]:
     """Return percent of RANGE and IMPULSE with the error of the first, and switches an hour."""
-    assert callable(make)
     ranges, impulses, switches, seconds = list[float](), list[float](), 0, 0
     for seed in range(max(2, hours // PATH_HOURS)):
-        found: list[Regime] = regimes_of(make(seed, READY + PATH_HOURS * 3600))
+        found = regimes_of(make(seed, READY + PATH_HOURS * 3600))
         ranges.append(100.0 * found.count(Regime.RANGE) / len(found))
         impulses.append(100.0 * found.count(Regime.IMPULSE) / len(found))
         switches += sum(a is not b for a, b in pairwise(found))

@@ -209,7 +209,7 @@ def test_the_default_set_says_why_it_waits() -> None:
 
 def _tables(correction: float, tick: float = 0.1) -> FeatureTables:
     """Return tables for BTC whose corrections are all alike."""
-    table = MicroPriceTable(version="v", corrections=((correction,) * 3,) * 10)
+    table = MicroPriceTable(version="v", corrections=((correction, correction, correction),) * 10)
     own = InstrumentTables(tick=tick, lot=btc_perpetual().lot, micro_price=table)
     return FeatureTables(
         version="v", source="made", source_sha256="", first=0, last=0, instruments={BTC: own}

@@ -114,11 +114,12 @@ def test_a_fit_is_that_of_least_squares_by_decomposition(seed: int, pull: float)
     assert fit is not None
     y, x = first * LOG_UNIT, second * LOG_UNIT
     design = np.column_stack((np.ones(1440), x))
-    alpha, beta = np.linalg.lstsq(design, y, rcond=None)[0]
+    alpha, beta = map(float, np.linalg.lstsq(design, y, rcond=None)[0])
     residual = y - alpha - beta * x
     before, change = residual[:-1], np.diff(residual)
-    (slope,), (errors,) = np.linalg.lstsq(before[:, None], change, rcond=None)[:2]
-    t = slope / math.sqrt(errors / (len(change) - 1) / float(before @ before))
+    slope = float(np.linalg.lstsq(before[:, None], change, rcond=None)[0][0])
+    errors, square = float(np.sum((change - slope * before) ** 2)), float(before @ before)
+    t = slope / math.sqrt(errors / (len(change) - 1) / square)
     assert fit.beta == pytest.approx(beta, rel=1e-6)
     assert fit.alpha == pytest.approx(alpha, abs=1e-6)
     assert fit.phi == pytest.approx(1.0 + slope, abs=1e-6)

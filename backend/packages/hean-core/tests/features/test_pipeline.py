@@ -300,7 +300,9 @@ def tables(correction: float) -> FeatureTables:
     own = InstrumentTables(
         tick=rules.tick,
         lot=rules.lot,
-        micro_price=MicroPriceTable(version="v", corrections=((correction,) * 3,) * 10),
+        micro_price=MicroPriceTable(
+            version="v", corrections=((correction, correction, correction),) * 10
+        ),
         level_weights=(0, 0, 1000, 0, 0),
     )
     return FeatureTables(
