@@ -68,7 +68,7 @@ def test_deactivation_cuts_at_once_and_increases_wait() -> None:
 
 
 def test_what_one_step_cannot_reach_the_next_hours_do() -> None:
-    """C4: two at 40 %, six join: 25 and 5, an hour later 15 and 8.33, then 10 each, by time alone."""
+    """C4: two at 40 %, six join: 25 and 5, in an hour 15 and 8.33, then 10 each, by time alone."""
     stage = Stage()
     stage.know(*(profile(one) for one in names_of(8)))
     stage.activate(*names_of(2))
