@@ -14,6 +14,7 @@ from hean.core.events import (
     Intent,
     Need,
     OrderStyle,
+    Quote,
     ReasonCode,
     Regime,
     RegimeChanged,
@@ -179,20 +180,26 @@ def test_a_premium_that_flips_late_leaves_the_decision() -> None:
     assert cast == pytest.approx(7.0, abs=2.0)
 
 
-def _bars(hours: int, rate_bp: float, interval: int, *, hedged: bool) -> Log:
-    """Settled rates and bars of a flat market: what a bar feed with funding carries."""
+def _bars(
+    hours: int,
+    rate_bp: float,
+    interval: int,
+    *,
+    hedged: bool,
+    drift_bp: float = 0.0,
+    dry_after: int = 999,
+) -> Log:
+    """Settled rates and bars, in a bar feed's order: stamp and mark before the closing quotes."""
     events: list[Event] = []
     for number in range(1, hours * HOUR // interval + 1):
-        at = START + number * interval
+        at, price = START + number * interval, PRICE * (1.0 + number * drift_bp / 1e4)
         if at % (8 * HOUR) == 0:
-            events.append(funding(rate_bp / 1e4, settled=True, interval=8 * HOUR, at=at))
-        events.append(quote_at(BTC, PRICE, at))
+            rate = rate_bp if at <= START + dry_after * HOUR else 0.1
+            events.append(funding(rate / 1e4, settled=True, interval=8 * HOUR, at=at))
+        events += [mark(price, index=price, at=at), quote_at(BTC, price, at)]
         if hedged:
-            events.append(quote_at(BTC_SPOT, PRICE, at))
-        events += [
-            mark(PRICE, index=PRICE, at=at),
-            Heartbeat(ts_event=at, ts_init=at, interval_ns=interval),
-        ]
+            events.append(quote_at(BTC_SPOT, price, at))
+        events.append(Heartbeat(ts_event=at, ts_init=at, interval_ns=interval))
     spot = {BTC_SPOT: (Need.BARS,)} if hedged else {}
     return Log(
         instruments=(btc_perpetual(), btc_spot()) if hedged else (btc_perpetual(),),
@@ -211,6 +218,20 @@ def test_on_bars_both_legs_take_and_are_reckoned_so(interval: int) -> None:
     assert perpetual.style is hedge.style is OrderStyle.LIMIT_IOC
     assert perpetual.cost_bp == pytest.approx(2 * (5.5 + 1.0) + 2 * (10.0 + 1.0), abs=1e-3)
     assert set(found.positions) == {BTC, BTC_SPOT}
+
+
+def test_on_bars_both_legs_leave_at_the_quotes_of_their_time() -> None:
+    """Although stamp and mark come first, the exits' caps are those of the same bar's close."""
+    log = _bars(60, 15.0, HOUR, hedged=True, drift_bp=-20.0, dry_after=16)
+    found = Bench(build(FundingHarvester, log), log).run(log.events)
+    exits = [one for one in found.signals if one.intent is Intent.CLOSE]
+    assert {one.instrument for one in exits} == {BTC, BTC_SPOT}
+    quotes = {(one.instrument, one.ts_init): one for one in log.events if isinstance(one, Quote)}
+    for one in exits:
+        met = quotes[one.instrument, one.ts_init]
+        price = met.ask if one.side is Side.BUY else met.bid
+        assert one.limit == pytest.approx(price * (1.0 + one.side.sign * 5e-4))
+    assert len({one.closed_at for one in found.outcomes}) == 1
 
 
 def test_on_five_minute_bars_an_unhedged_bet_takes_too() -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from hean.core.events import Intent, OrderStyle, Signal
+from hean.core.events import Intent, OrderExpired, OrderStyle, Signal
+from hean.core.ids import client_order_id
 from hean.core.testing import (
     BTC,
     BTC_SPOT,
@@ -10,6 +13,7 @@ from hean.core.testing import (
     START,
     btc_perpetual,
     btc_spot,
+    position_closed,
     position_opened,
     quote,
 )
@@ -22,12 +26,14 @@ from hean.strategies.groups import (
     enter_pair,
     holds_pair,
     idle_pair,
+    leave_last,
     leave_orphan,
     leave_pair,
     pair_cost_bp,
     pair_plans,
     resting_leg,
 )
+from hean.strategies.pace import PaceRules
 
 
 def _legs() -> tuple[State, tuple[Desk, Desk]]:
@@ -82,6 +88,60 @@ def test_a_pair_is_left_as_a_pair() -> None:
     assert holds_pair(legs)
     said = leave_pair(state, legs, START, "done")
     assert [one.instrument for one in said if isinstance(one, Signal)] == [BTC, BTC_SPOT]
+
+
+def _expired(one: Signal) -> OrderExpired:
+    at = START + SECOND
+    return OrderExpired(
+        ts_event=at,
+        ts_init=at,
+        client_order_id=client_order_id(one.signal_id),
+        strategy=one.strategy,
+        instrument=one.instrument,
+        filled=Decimal(0),
+    )
+
+
+def _held() -> tuple[State, tuple[Desk, Desk]]:
+    state, legs = _legs()
+    desks.on_opened(legs[0], position_opened(quantity="-0.001"))
+    desks.on_opened(legs[1], position_opened(instrument=BTC_SPOT))
+    return state, legs
+
+
+def test_an_exit_that_fails_after_its_partner_left_is_taken_at_market() -> None:
+    """Both exits are IOCs; one fills, the other finds nothing: it goes out at once, at market."""
+    state, legs = _held()
+    first, second = leave_pair(state, legs, START, "done")
+    assert isinstance(second, Signal)
+    closed = position_closed(at=START + SECOND)
+    desks.on_closed(legs[0], closed, PaceRules())
+    assert leave_last(state, legs, BTC, closed) == ()
+    ended = _expired(second)
+    desks.on_order_end(legs[1], ended)
+    (left,) = leave_last(state, legs, BTC_SPOT, ended)
+    assert isinstance(left, Signal)
+    assert (left.instrument, left.style, left.ts_init) == (
+        BTC_SPOT,
+        OrderStyle.MARKET,
+        START + SECOND,
+    )
+    assert isinstance(first, Signal)
+
+
+def test_an_exit_that_failed_before_its_partner_left_is_taken_too() -> None:
+    """The same in the other order: the close of the partner is what sends it out."""
+    state, legs = _held()
+    _, second = leave_pair(state, legs, START, "done")
+    assert isinstance(second, Signal)
+    ended = _expired(second)
+    desks.on_order_end(legs[1], ended)
+    assert leave_last(state, legs, BTC_SPOT, ended) == ()
+    closed = position_closed(at=START + SECOND)
+    desks.on_closed(legs[0], closed, PaceRules())
+    (left,) = leave_last(state, legs, BTC, closed)
+    assert isinstance(left, Signal)
+    assert (left.instrument, left.style) == (BTC_SPOT, OrderStyle.MARKET)
 
 
 def test_the_wider_spread_rests_and_on_bars_none() -> None:

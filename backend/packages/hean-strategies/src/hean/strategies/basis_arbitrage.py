@@ -17,7 +17,6 @@ from hean.core.events import (
     Heartbeat,
     MarkPrice,
     OrderStyle,
-    PositionClosed,
     Quote,
     ReasonCode,
 )
@@ -39,6 +38,7 @@ from hean.strategies.groups import (
     enter_pair,
     holds_pair,
     idle_pair,
+    leave_last,
     leave_orphan,
     leave_pair,
     pair_cost_bp,
@@ -358,8 +358,7 @@ def _on_report(state: BasisState, event: Event, parameters: _Run) -> Outputs:
         if heard.ended is not None:
             end_group(legs, heard.ended)
             return leave(state, other, event.ts_init, "the other leg was not filled")
-        if isinstance(event, PositionClosed) and other.exit is None:
-            return heard.outputs + leave(state, other, event.ts_init, "the other leg was closed")
+        return heard.outputs + leave_last(state, legs, heard.desk, event)
     return heard.outputs
 
 

@@ -40,6 +40,7 @@ from hean.strategies.groups import (
     enter_pair,
     holds_pair,
     idle_pair,
+    leave_last,
     leave_orphan,
     leave_pair,
     pair_cost_bp,
@@ -159,8 +160,8 @@ def _on_report(state: CorrelationState, event: Event) -> Outputs:
             if heard.ended.group:
                 end_group(legs, heard.ended)
             outputs += leave(state, other, now, "the other leg was not filled")
-        if isinstance(event, PositionClosed) and other.exit is None:
-            outputs += leave(state, other, now, "the other leg was closed")
+        else:
+            outputs += leave_last(state, legs, heard.desk, event)
         if idle_pair(legs):
             pair.frozen = None
             if isinstance(event, PositionClosed):

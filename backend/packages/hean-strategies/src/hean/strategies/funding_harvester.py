@@ -16,7 +16,6 @@ from hean.core.events import (
     Heartbeat,
     MarkPrice,
     OrderStyle,
-    PositionClosed,
     Quote,
     ReasonCode,
 )
@@ -52,6 +51,7 @@ from hean.strategies.groups import (
     enter_pair,
     holds_pair,
     idle_pair,
+    leave_last,
     leave_orphan,
     leave_pair,
     pair_cost_bp,
@@ -111,7 +111,8 @@ def _on_mark(state: FundingState, event: MarkPrice, parameters: _Run) -> Outputs
     if slot != desk.slot:
         desk.slot = slot
         desk.marks.push(event.mark)
-    if desk.holding is None:
+    market = parameters.markets.get(event.instrument)
+    if desk.holding is None or market is None or market.coarse:
         return NOTHING
     return _leave_hedged(state, desk, event.ts_init, parameters)
 
@@ -126,7 +127,7 @@ def _on_funding(state: FundingState, event: FundingRate, parameters: _Run) -> Ou
         if market.coarse and event.interval_ns > 0:
             following = event.next_funding_time or event.ts_event + event.interval_ns
             expect(desk, event, following, section)
-        return _leave_hedged(state, desk, now, parameters)
+        return NOTHING if market.coarse else _leave_hedged(state, desk, now, parameters)
     expect(desk, event, event.next_funding_time, section)
     return _consider(state, desk, now, market, parameters)
 
@@ -145,7 +146,10 @@ def _on_beat(state: FundingState, now: int, parameters: _Run) -> Outputs:
 def _on_time(
     state: FundingState, desk: FundingDesk, now: int, market: Market, parameters: _Run
 ) -> Outputs:
-    """Leave without an event of one's own: after the stamp, or when a leg stands alone."""
+    """Leave without an event of one's own: after the stamp, or when a leg stands alone.
+
+    On bars all exits wait for this beat: a mark and a stamp come before the quotes of their time.
+    """
     if market.spot:
         legs = (desk, state.desks[market.spot])
         return leave_orphan(state, legs, now) or _leave_hedged(state, desk, now, parameters)
@@ -347,12 +351,9 @@ def _on_report(state: FundingState, event: Event, parameters: _Run) -> Outputs:
         if hedge is not None and heard.desk == market.instrument:
             end_group((perpetual, hedge), heard.ended)
         return _follow(state, market, heard.desk, now, heard.ended, parameters)
-    if hedge is None or not isinstance(event, PositionClosed):
+    if hedge is None:
         return heard.outputs
-    other = hedge if heard.desk == market.instrument else perpetual
-    if other.exit is not None:
-        return heard.outputs
-    return heard.outputs + leave(state, other, now, "the other leg was closed")
+    return heard.outputs + leave_last(state, (perpetual, hedge), heard.desk, event)
 
 
 def _market_of(instrument: str, parameters: _Run) -> Market | None:

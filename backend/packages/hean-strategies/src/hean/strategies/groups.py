@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from hean.core.events import Intent, OrderStyle, Quote
+from hean.core.events import (
+    Event,
+    Intent,
+    OrderCancelled,
+    OrderExpired,
+    OrderRejected,
+    OrderStyle,
+    PositionClosed,
+    Quote,
+)
 from hean.core.ids import signal_id
 from hean.strategies.decisions import NOTHING, Outputs, Plan, State, enter, leave, round_trip_bp
 from hean.strategies.desk import Desk, Wish, spread_bp
@@ -135,6 +144,25 @@ def leave_orphan(state: State, legs: tuple[Desk, Desk], now: int) -> Outputs:
         if now - desk.holding.opened_at >= UNWIND_GRACE_NS:
             return leave(state, desk, now, "the other leg is gone")
     return NOTHING
+
+
+def leave_last(state: State, legs: tuple[Desk, Desk], told: str, event: Event) -> Outputs:
+    """Unwind at market, and at once, the leg whose partner has just gone or is gone already.
+
+    `told` is whose report `event` is: a close leaves the partner, the end of an unfilled exit the
+    leg itself. An exit that failed at market waits its second like every other.
+    """
+    mine, partner = legs if told == legs[0].instrument else (legs[1], legs[0])
+    if isinstance(event, PositionClosed):
+        mine, partner = partner, mine
+    elif not isinstance(event, OrderCancelled | OrderExpired | OrderRejected):
+        return NOTHING
+    stands = mine.holding is not None and mine.exit is None
+    if not stands or partner.holding is not None or partner.entry is not None:
+        return NOTHING
+    if mine.exits <= 1:
+        mine.exit_again_at = 0
+    return leave(state, mine, event.ts_init, "the other leg was closed")
 
 
 def holds_pair(legs: tuple[Desk, Desk]) -> bool:
