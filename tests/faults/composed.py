@@ -16,6 +16,7 @@ from hean.core.events import (
     Intent,
     MarkPrice,
     Need,
+    OperatorCommand,
     OrderFilled,
     OrderRequest,
     OrderStyle,
@@ -154,6 +155,17 @@ class Composed:
         self._listen()
         self.system.restore(state)
 
+    def forget_all_but_the_venue(self) -> None:
+        """Start anew where every memory but the venue's is lost."""
+        state, before = self.system.snapshot(), self.system
+        self.system = self._build()
+        self._intercept()
+        self._listen()
+        self.system.kernel.restore(state[before.kernel.name])
+        self.system.agenda.now = before.agenda.now
+        self.system.venue.restore(state[before.venue.name])
+        self.system.start()
+
     def beat(self, seconds: float = 1.0) -> None:
         """Let time pass, with a quote of every instrument each half second."""
         agenda = self.system.agenda
@@ -240,6 +252,20 @@ class Composed:
         """Publish signals, all in one dispatch."""
         self.silent.pending.extend(signals)
         self.system.take(self.quote(BTC, self.system.agenda.now))
+
+    def command(self, name: str, **arguments: str) -> None:
+        """Have the operator say something."""
+        now = self.system.agenda.now
+        self.system.take(
+            OperatorCommand(
+                ts_event=now,
+                ts_init=now,
+                command=name,
+                operator="anna",
+                reason="checked",
+                arguments=tuple(sorted(arguments.items())),
+            )
+        )
 
     def of(self, kind: type[Any]) -> list[Any]:
         """Return what was published of a type, in order."""

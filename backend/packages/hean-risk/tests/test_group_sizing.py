@@ -32,7 +32,9 @@ QUOTES = GroupRules(is_quotes=True)
 class Open:
     """Tail limits that let everything through."""
 
-    def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
+    def share(
+        self, entries: Sequence[Entry], notionals: Sequence[Decimal], *, is_hedge: bool = False
+    ) -> tuple[float, str]:
         """Return the whole."""
         return 1.0, ""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from hean.core.events.decision import OrderRequest, SignalRejected, SignalWithdrawn
 from hean.core.events.market import Side
@@ -29,6 +29,10 @@ STRATEGY = st.sampled_from(NAMES)
 INSTRUMENT = st.sampled_from(INSTRUMENTS)
 SIDE = st.sampled_from(list(Side))
 NUMBER = st.integers(0, 11)
+RARE = (
+    "jump", "gap", "wallet", "lose", "up", "up", "down", "halt", "flatten", "flatten",
+    "reset_kill_switch", "reset_kill_switch", "1", "5", "40", "1800", "86400",
+)  # fmt: skip
 
 
 class RestartMachine(RuleBasedStateMachine):
@@ -66,63 +70,57 @@ class RestartMachine(RuleBasedStateMachine):
     def ask(self, kind: str, strategy: str, instrument: str, side: Side, stop: float) -> None:
         self.both(lambda one: one.ask(kind, strategy, instrument, side, stop=stop, scale=0.7))
 
-    @rule(strategy=STRATEGY, instrument=INSTRUMENT, scale=st.sampled_from([None, 0.5]))
-    def leave(self, strategy: str, instrument: str, scale: float | None) -> None:
+    @precondition(lambda self: self.alive.book.positions)
+    @rule(number=NUMBER, scale=st.sampled_from([None, 0.5]))
+    def leave(self, number: int, scale: float | None) -> None:
+        keys = list(self.alive.book.positions)
+        strategy, instrument = keys[number % len(keys)]
         self.both(lambda one: one.leave(strategy, instrument, scale))
 
+    @precondition(lambda self: self.alive.book.orders)
     @rule(number=NUMBER, wholly=st.booleans())
     def fill(self, number: int, wholly: bool) -> None:
         self.both(lambda one: one.fill(number, wholly=wholly))
 
+    @precondition(lambda self: self.alive.book.orders)
     @rule(how=st.sampled_from(sorted(ENDS)), number=NUMBER)
     def end(self, how: str, number: int) -> None:
         self.both(lambda one: one.end(how, number))
 
-    @rule(instrument=INSTRUMENT, move=st.floats(-0.03, 0.03))
+    @rule(instrument=INSTRUMENT, move=st.floats(-0.02, 0.02))
     def price(self, instrument: str, move: float) -> None:
         self.both(lambda one: one.price(instrument, move))
 
-    @rule(seconds=st.sampled_from([1, 5, 40, 1800, 86_400]))
-    def wait(self, seconds: int) -> None:
-        self.both(lambda one: one.system.advance(seconds))
-
-    @rule(instrument=INSTRUMENT, kind=st.sampled_from(["jump", "gap", "tick", "wallet"]))
-    def market(self, instrument: str, kind: str) -> None:
-        match kind:
-            case "jump":
-                self.both(lambda one: one.jump(instrument))
-            case "gap":
-                self.both(lambda one: one.gap(instrument))
-            case "tick":
-                self.both(lambda one: one.tick())
-            case _:
-                self.both(lambda one: one.wallet())
-
-    @rule(move=st.sampled_from([-0.05, -0.02, 0.01, 0.04]))
+    @rule(move=st.sampled_from([-0.05, -0.01, 0.01, 0.01, 0.04]))
     def value(self, move: float) -> None:
         self.both(lambda one: one.value(round(one.system.nav * (1 + move), 9)))
 
-    @rule(strategy=STRATEGY)
-    def lose(self, strategy: str) -> None:
-        self.both(lambda one: one.lose(strategy))
-
-    @rule(names=st.lists(STRATEGY, unique=True, min_size=1))
-    def activate(self, names: list[str]) -> None:
-        self.both(lambda one: one.system.activate(*names))
-
-    @rule(names=st.lists(STRATEGY, unique=True, min_size=1), tier=st.sampled_from(list(Tier)))
-    def allocate(self, names: list[str], tier: Tier) -> None:
+    @rule(names=st.lists(STRATEGY, unique=True, min_size=3), tier=st.sampled_from([None, *Tier]))
+    def settle(self, names: list[str], tier: Tier | None) -> None:
+        if tier is None:
+            self.both(lambda one: one.system.activate(*names))
+            return
         self.version += 1
         weights = dict.fromkeys(names, 0.15)
         self.both(lambda one: one.system.allocate(weights, version=self.version, tier=tier))
 
-    @rule(up=st.booleans())
-    def connection(self, up: bool) -> None:
-        self.both(lambda one: one.connection(up=up))
-
-    @rule(command=st.sampled_from(["halt", "flatten", "reset_kill_switch", "reset_kill_switch"]))
-    def command(self, command: str) -> None:
-        self.both(lambda one: one.command(command))
+    @rule(what=st.sampled_from(RARE), instrument=INSTRUMENT, strategy=STRATEGY)
+    def rare(self, what: str, instrument: str, strategy: str) -> None:
+        match what:
+            case "jump":
+                self.both(lambda one: one.jump(instrument))
+            case "gap":
+                self.both(lambda one: one.gap(instrument))
+            case "wallet":
+                self.both(lambda one: one.wallet())
+            case "lose":
+                self.both(lambda one: one.lose(strategy))
+            case "up" | "down":
+                self.both(lambda one: one.connection(up=what == "up"))
+            case "halt" | "flatten" | "reset_kill_switch":
+                self.both(lambda one: one.command(what))
+            case _:
+                self.both(lambda one: one.system.advance(int(what)))
 
     def teardown(self) -> None:
         for one, other in zip(
