@@ -15,6 +15,7 @@ from hean.core.events import (
     RiskEnvelope,
     RiskState,
     RunStarted,
+    ShadowClosed,
     Side,
     StrategyProfile,
     Tier,
@@ -156,6 +157,34 @@ def summed(portfolio: Portfolio) -> Decimal:
     for one in portfolio.ledger.balances().values():
         total += one
     return total
+
+
+def shadow_closed(strategy: str, r: float, *, at: int = START) -> ShadowClosed:
+    """Return a shadow outcome."""
+    return ShadowClosed(
+        ts_event=at,
+        ts_init=at,
+        strategy=strategy,
+        instrument=BTC,
+        side=Side.BUY,
+        opened_at=at,
+        entry_price=1.0,
+        exit_price=1.0,
+        gross_bp=r,
+        fees_bp=0.0,
+        funding_bp=0.0,
+        net_bp=r,
+        stop_bp=10.0,
+        r_multiple=r,
+        mae_r=0.0,
+        mfe_r=0.0,
+        regime=None,
+        phase=None,
+        cycle=None,
+        exit_reason="stop",
+        signal_id="s",
+        refusal="STRATEGY_INACTIVE",
+    )
 
 
 class Stage:

@@ -11,7 +11,6 @@ from hean.core.events import (
     ActiveStrategiesChanged,
     CapitalAllocated,
     EquityUpdated,
-    ShadowClosed,
     Side,
     Tier,
 )
@@ -29,35 +28,7 @@ from hean.core.testing import (
 )
 from hean.portfolio import Portfolio, Standing
 
-from .scenes import booted, fill_of
-
-
-def shadow(strategy: str, r: float, *, at: int = START) -> ShadowClosed:
-    """Return a shadow outcome."""
-    return ShadowClosed(
-        ts_event=at,
-        ts_init=at,
-        strategy=strategy,
-        instrument=BTC,
-        side=Side.BUY,
-        opened_at=at,
-        entry_price=1.0,
-        exit_price=1.0,
-        gross_bp=r,
-        fees_bp=0.0,
-        funding_bp=0.0,
-        net_bp=r,
-        stop_bp=10.0,
-        r_multiple=r,
-        mae_r=0.0,
-        mfe_r=0.0,
-        regime=None,
-        phase=None,
-        cycle=None,
-        exit_reason="stop",
-        signal_id="s",
-        refusal="STRATEGY_INACTIVE",
-    )
+from .scenes import booted, fill_of, shadow_closed
 
 
 def with_strategies(*names: str) -> tuple[MiniSystem, Portfolio]:
@@ -97,7 +68,7 @@ def test_the_bins_of_one_position_add_up_to_its_r_multiple() -> None:
 def test_flat_bins_of_the_active_are_zeros_and_of_others_shadows() -> None:
     """An active strategy's flat bin is an account bin of 0; an inactive one's weighs half."""
     system, portfolio = with_strategies("alpha", "beta")
-    system.take(shadow("beta", -1.5))
+    system.take(shadow_closed("beta", -1.5))
     system.advance(17 * 3600)
     alpha, beta = (portfolio.performance.series[one].bins for one in ("alpha", "beta"))
     assert [(one.x, one.weight) for one in alpha] == [(0.0, 1.0), (0.0, 1.0)]
@@ -178,7 +149,7 @@ def test_shadow_outcomes_move_no_money() -> None:
     equity = len(system.of(EquityUpdated))
     allocated = len(system.of(CapitalAllocated))
     for _ in range(10):
-        system.take(shadow("alpha", 1.0), shadow("beta", -1.0))
+        system.take(shadow_closed("alpha", 1.0), shadow_closed("beta", -1.0))
     assert portfolio.ledger.balances() == before
     assert len(system.of(EquityUpdated)) == equity
     assert len(system.of(CapitalAllocated)) == allocated
