@@ -179,11 +179,6 @@ def _on_frame(state: SweepState, event: Frame, parameters: _Run) -> Outputs:
         return refuse(state, desk, now, ReasonCode.WARMING_UP)
     if sweep is None:
         return NOTHING
-    if sweep.accepted:
-        if sweep.depth > ACCEPTED_ATR:
-            return refuse(state, desk, now, ReasonCode.ACCEPTED, sweep.depth, ACCEPTED_ATR)
-        window = section.window_seconds
-        return refuse(state, desk, now, ReasonCode.ACCEPTED, sweep.seconds, window)
     return _evaluate(state, desk, sweep, features, before, parameters)
 
 
@@ -257,7 +252,11 @@ def _conditions(
     *,
     is_told: bool,
 ) -> Refusal | None:
-    """Judge spread, volume, the flip of flow, who was forced out, and the hour's trend."""
+    """Judge acceptance, spread, volume, the flip of flow, who was forced out, the hour's trend."""
+    if sweep.accepted:
+        if sweep.depth > ACCEPTED_ATR:
+            return ReasonCode.ACCEPTED, sweep.depth, ACCEPTED_ATR
+        return ReasonCode.ACCEPTED, sweep.seconds, section.window_seconds
     sign = -sweep.poke
     spread, widest = spread_bp(market), section.wide_spread * features.spread_mean_bp
     if spread > widest:
