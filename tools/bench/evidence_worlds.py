@@ -385,7 +385,7 @@ def correlation_arb() -> Case:
 def sentiment_strategy() -> Case:
     """Return news that means nothing; news that knows three hours."""
     rules = (btc_perpetual(),)
-    minutes, days = 15, 32
+    minutes, days = 15, 38
     count = days * 96
 
     def news(seed: int) -> tuple[list[int], list[float]]:

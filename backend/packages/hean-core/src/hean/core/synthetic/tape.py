@@ -54,7 +54,7 @@ def tick_log(
     """Return the events of a path, a price a second from `begin` on.
 
     The spread is at least a tick; `depth_value` is what rests on the best level, in quote currency;
-    `typical_bp` is the move at which takers lean with price; a lean of 1 adds `lean_times` the size.
+    `typical_bp` is the move at which takers lean with price; a lean of 1 adds `lean_times` a size.
     """
     tick, lot = float(instrument.tick_size), float(instrument.lot_step)
     first = seconds[0].price if seconds else 1.0
