@@ -167,7 +167,7 @@ def test_the_public_stream_is_lost(share: float) -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_the_private_stream_missed_a_stop(side: Side) -> None:
-    """I3: a stop that filled unheard breaks the books: the account halts, its risk still counted."""
+    """I3: a stop that filled unheard breaks the books; the account halts and counts its risk."""
     outage = Outage()
     composed = outage.composed
     composed.take(composed.signal(BTC, side))
