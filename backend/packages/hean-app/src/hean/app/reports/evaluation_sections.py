@@ -58,11 +58,9 @@ def cells_card(found: Values) -> str:
         ]
         for row in rows
     ]  # fmt: skip
-    body = (
-        table(heads, cells, (0, 1, len(heads) - 1))
-        if rows
-        else '<p class="sub">No trade closed.</p>'
-    )
+    body = '<p class="sub">No trade closed.</p>'
+    if rows:
+        body = f'<div class="dense">{table(heads, cells, (0, 1, len(heads) - 1))}</div>'
     lines = [*silent_lines(found), *reading_lines(found)]
     body += "".join(f'<p class="hint">{escape(line)}</p>' for line in lines)
     return card("Edge, cell by cell", "Each strategy by instrument and regime at entry.", body)

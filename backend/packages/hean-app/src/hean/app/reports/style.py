@@ -79,6 +79,8 @@ th:first-child, td:first-child, td.text, th.text { text-align: left; }
 td.wide { white-space: normal; min-width: 240px; }
 td.code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-size: 12.5px;
   white-space: normal; overflow-wrap: anywhere; }
+.dense table, .dense th { font-size: 12.5px; }
+.dense th, .dense td { padding-right: 8px; }
 .mix { display: flex; height: 8px; border-radius: 4px; overflow: hidden; background: var(--rule);
   margin: 7px 0 3px; min-width: 150px; color: var(--c0); }
 .mix span { background: currentColor; min-width: 1px; border-right: 1px solid var(--card); }
