@@ -251,8 +251,12 @@ ASKS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(ASKS, st.sampled_from([0.0, 0.01, 0.02])), min_size=1, max_size=6))
+TWELVE = [(name, where) for where in INSTRUMENTS for name in NAMES[:4]]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(ASKS, st.sampled_from([0.0, 0.01, 0.02])), min_size=1, max_size=12))
+@example([([("open", name, where, Side.BUY, 0.05) for name, where in TWELVE], 0.0)] * 16)
 def test_stop_outs_alone_never_reach_the_floor(
     rounds: list[tuple[list[tuple[str, str, str, Side, float]], float]],
 ) -> None:
