@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -137,7 +137,7 @@ def _calm(self: EnhancedGrid | RebateFarmer, event: Event) -> None:
     if isinstance(event, Frame):
         features = msgspec.structs.replace(event.features, sigma_percentile=0.3)
         event = msgspec.structs.replace(event, features=features)
-    Strategy.handle(self, event)
+    Strategy[Any, Any].handle(self, event)
 
 
 def _system(strategy: str, rules: Instrument) -> TradingSystem:
