@@ -48,7 +48,7 @@ def test_another_setting_is_named_as_the_first_difference(command: Command, copi
     code, out, _ = command("replay", copied, "--verify")
     assert code == 4
     assert "first difference:" in out
-    assert "0 differences" not in out.replace("10 differences", "")
+    assert ", 0 differences" not in out
     run, replay = (line for line in out.splitlines() if line.startswith(("  run:", "  replay:")))
     assert run.removeprefix("  run:").strip() != replay.removeprefix("  replay:").strip()
 
