@@ -73,9 +73,12 @@ def touch_of(event: Event, rules: dict[str, Instrument]) -> tuple[str, Row] | No
 
 def judge(table: Integers) -> dict[str, object]:
     """Return the errors over the mid's, by horizon and fair price, on the second half."""
-    at, bid, ask, bids, asks = table.T
-    half = int(np.searchsorted(at, (at[0] + at[-1]) // 2))
-    fitted = fit_micro_price("bench", touch_chain_batch(*table[:half, 1:].T))
+    columns: list[Integers] = [table[:, one] for one in range(5)]
+    at, bid, ask, bids, asks = columns
+    first, last = int(at[0]), int(at[-1])
+    half = int(np.count_nonzero(at < (first + last) // 2))
+    seen: list[Integers] = [column[:half] for column in columns[1:]]
+    fitted = fit_micro_price("bench", touch_chain_batch(*seen))
     mid = (bid + ask) / 2.0
     size = np.maximum(bids + asks, 1)
     weighted = (ask * bids + bid * asks) / size - mid
@@ -84,7 +87,7 @@ def judge(table: Integers) -> dict[str, object]:
     errors: dict[str, object] = {"touches": len(at) - half}
     for seconds in HORIZONS_S:
         later = np.searchsorted(at, at + seconds * SECOND, side="right") - 1
-        judged = slice(half, int(np.searchsorted(at, at[-1] - seconds * SECOND)))
+        judged = slice(half, int(np.count_nonzero(at < last - seconds * SECOND)))
         moved = (mid[later] - mid)[judged]
         base = float(np.mean(moved**2))
         errors[f"{seconds} s"] = {
