@@ -138,7 +138,7 @@ def test_without_evidence_nothing_trades_under_enforce(planted: Path, tmp_path: 
 
 
 def test_a_group_of_two_legs_is_one_outcome_on_both(later: FinishedRun) -> None:
-    """Each outcome pays fees on perpetual and spot: twice the larger leg, somewhat less the other."""
+    """Each outcome pays fees on both: twice the larger leg, somewhat less the other."""
     for one in _brought(later).outcomes:
         legs = {share.instrument.split(".")[0][-4:]: share for share in one.shares}
         assert list(legs) == ["PERP", "SPOT"]

@@ -202,11 +202,13 @@ def test_confidence_halves_where_the_edge_equals_the_cost() -> None:
 
 
 def test_plans_must_pay_for_their_costs() -> None:
-    """A stop below 2c or a first target below 3c is a fault that names its number and limit."""
+    """A stop below 2c or a first target below 3c is a fault; the ninth digit of a price is none."""
     assert check_plan(21.9, 60.0, 11.0) == PlanFault("stop", 21.9, 22.0)
     assert check_plan(22.0, 32.0, 11.0) == PlanFault("target", 32.0, 33.0)
     assert check_plan(22.0, 33.0, 11.0) is None
     assert check_plan(22.0, None, 11.0) is None
+    assert check_plan(21.99999, 32.99999, 11.0) is None
+    assert check_plan(21.998, 33.0, 11.0) is not None
 
 
 def test_a_forecast_must_exceed_its_cost() -> None:

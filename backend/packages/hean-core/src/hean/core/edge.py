@@ -27,6 +27,8 @@ LAST_OUTCOMES: Final = 20
 CONFIDENCE: Final = 1.64
 SHADOW_LATENCY_NS: Final = 150_000_000
 """From a signal to its order being at the venue, in the shadow."""
+ROUNDING_BP: Final = 1e-3
+"""Prices carry nine digits: a plan made to the limit may miss it by that, and is no fault."""
 STOP_COSTS: Final = 2.0
 TARGET_COSTS: Final = 3.0
 WALK_FORWARD_T: Final = 2.0
@@ -216,9 +218,9 @@ def check_plan(stop_bp: float, target_bp: float | None, cost_bp: float) -> PlanF
 
     A plan without a target is judged by its stop alone.
     """
-    if stop_bp < STOP_COSTS * cost_bp:
+    if stop_bp < STOP_COSTS * cost_bp - ROUNDING_BP:
         return PlanFault("stop", stop_bp, STOP_COSTS * cost_bp)
-    if target_bp is not None and target_bp < TARGET_COSTS * cost_bp:
+    if target_bp is not None and target_bp < TARGET_COSTS * cost_bp - ROUNDING_BP:
         return PlanFault("target", target_bp, TARGET_COSTS * cost_bp)
     return None
 
