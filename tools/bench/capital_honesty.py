@@ -5,7 +5,9 @@
 Eleven strategies make one trade per 8 h bin; a trade earns N(edge, 1) in R, correlated as the prior
 says. Weights are solved once a day by the hybrid rule with the phase share neutral, on the set that
 AutoPilot keeps active; a bin earns the account sum(w * 2.5 % * x) of equity. Equal is 0.8/11 each.
-`HEAN_ORACLES` is a Python that has mabwiser and skfolio; without it the oracles are skipped.
+Regret is that of policies that play one strategy a day; mabwiser's are given the results of the
+first day of all, its Thompson sampling knows only won and lost. `HEAN_ORACLES` is a Python that has
+mabwiser and skfolio; without it the oracles are skipped.
 """
 
 from __future__ import annotations
@@ -274,9 +276,11 @@ try:
     from mabwiser.mab import MAB, LearningPolicy
     daily = np.array(given["daily"])
     for name, policy in (("epsilon-greedy", LearningPolicy.EpsilonGreedy(0.1)),
-                         ("ucb1", LearningPolicy.UCB1(1.25))):
+                         ("ucb1", LearningPolicy.UCB1(1.25)),
+                         ("Thompson (won or lost)",
+                          LearningPolicy.ThompsonSampling(lambda arm, reward: int(reward > 0)))):
         mab = MAB(list(range(daily.shape[1])), policy, seed=given["seed"])
-        mab.fit(list(range(daily.shape[1])), [0.0] * daily.shape[1])
+        mab.fit(list(range(daily.shape[1])), daily[0].tolist())
         played = []
         for row in daily:
             arm = int(mab.predict())
@@ -358,6 +362,7 @@ def splits(days: int) -> dict[str, Any]:
     }
     return {
         "work": "splits against skfolio", "bins": len(x),
+        "note": "HRP differs by the order of leaves: skfolio reorders them optimally",
         "largest_difference": {
             name: round(float(np.abs(np.array(one) - np.array(other)).max()), 6)
             for name, (one, other) in pairs.items()
