@@ -3,6 +3,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hean.core.features import Basis, FundingNowCast, impact_price, premium
 from hean.core.features.carry import MINUTE_NS
@@ -27,7 +29,7 @@ def test_a_constant_premium_of_12_bp_is_7_bp_at_every_minute() -> None:
         assert found.rate == pytest.approx(7e-4, abs=1e-12)
 
 
-@pytest.mark.parametrize(("hours", "interest"), [(8, 1e-4), (4, 5e-5), (1, 1.25e-5)])
+@pytest.mark.parametrize(("hours", "interest"), [(8, 1e-4), (4, 5e-5), (2, 2.5e-5), (1, 1.25e-5)])
 def test_a_small_premium_gives_the_interest(hours: int, interest: float) -> None:
     """Within 5 bp of the interest part the rate is that part, in proportion to the interval."""
     found, begin = now_cast(hours)
@@ -113,3 +115,26 @@ def test_basis_is_unknown_while_the_index_is_old() -> None:
     assert found.now == pytest.approx(1e4 * math.log(1.001), abs=1e-4)
     found.update(START + MINUTE_NS + 1)
     assert math.isnan(found.now)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([1, 2, 4, 8]),
+    st.lists(st.floats(-2e-3, 2e-3), min_size=1, max_size=480),
+)
+def test_any_minutes_of_any_interval_are_weighed_as_the_venue_does(
+    hours: int, premiums: list[float]
+) -> None:
+    """The rate is that of the plain formula: minute i weighs i, what is to come is the mean."""
+    found, begin = now_cast(hours)
+    n = hours * 60
+    premiums = premiums[:n]
+    for minute, value in enumerate(premiums, start=1):
+        found.update(begin + minute * MINUTE_NS, value)
+    known, rest = len(premiums), found.average.value
+    weighed = math.fsum(minute * value for minute, value in enumerate(premiums, start=1))
+    to_come = n * (n + 1) // 2 - known * (known + 1) // 2
+    average = (weighed + rest * to_come) / (n * (n + 1) // 2)
+    expected = average + min(5e-4, max(-5e-4, 1e-4 * hours / 8 - average))
+    assert found.rate == pytest.approx(expected, abs=1e-12)
+    assert found.weights == known * (known + 1) // 2
