@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from math import log
+from math import log, pi
 from statistics import pstdev
 
 import pytest
@@ -46,6 +46,19 @@ def test_a_bar_log_is_in_time_order() -> None:
     assert (second.open, second.close, second.open_time) == (100.0, 101.0, START + MINUTE)
     assert second.high == pytest.approx(101.101)
     assert second.low == pytest.approx(99.899)
+
+
+def test_a_bridge_reaches_as_far_as_a_walk_would() -> None:
+    """Highs above the open are on average those of a walk: 0.8 deviations, on either side."""
+    prices = walk(5, 4000, start=100.0, sigma_bp=10.0)
+    log_ = bar_log(BTC, prices, begin=START, interval=MINUTE, bridge_bp=10.0, seed=5)
+    bars = [one for one in log_ if isinstance(one, Bar)]
+    highs = [1e4 * log(one.high / one.open) for one in bars]
+    lows = [1e4 * log(one.open / one.low) for one in bars]
+    for found in (highs, lows):
+        assert sum(found) / len(found) == pytest.approx(10.0 * (2.0 / pi) ** 0.5, rel=0.05)
+    assert all(one.low <= min(one.open, one.close) for one in bars)
+    assert all(one.high >= max(one.open, one.close) for one in bars)
 
 
 def test_merged_logs_keep_time_and_order() -> None:

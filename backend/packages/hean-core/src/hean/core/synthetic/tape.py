@@ -66,9 +66,7 @@ def tick_log(
     for number, (one, drawn) in enumerate(zip(seconds, draws.tolist(), strict=True)):
         at = begin + number * SECOND_NS
         bid = round(one.price / tick - width / 2.0)
-        sizes = [max(1, round(usual * (0.5 + draw))) for draw in drawn[: 2 * _LEVELS]]
-        sizes[0] = max(1, round(sizes[0] * (1.0 + lean_times * max(0.0, one.lean))))
-        sizes[_LEVELS] = max(1, round(sizes[_LEVELS] * (1.0 + lean_times * max(0.0, -one.lean))))
+        sizes = _sizes(usual, drawn[: 2 * _LEVELS], lean_times * one.lean)
         bids = tuple((grid(bid - level, tick), grid(sizes[level], lot)) for level in range(_LEVELS))
         asks = tuple(
             (grid(bid + width + level, tick), grid(sizes[_LEVELS + level], lot))
@@ -101,6 +99,14 @@ def tick_log(
             )
         )
     return events
+
+
+def _sizes(usual: int, drawn: Sequence[float], more: float) -> list[int]:
+    """Return lots of five bids, then five asks; the leaning side's best level has `more` times."""
+    sizes = [max(1, round(usual * (0.5 + draw))) for draw in drawn]
+    sizes[0] = max(1, round(sizes[0] * (1.0 + max(0.0, more))))
+    sizes[_LEVELS] = max(1, round(sizes[_LEVELS] * (1.0 + max(0.0, -more))))
+    return sizes
 
 
 def _traded(
