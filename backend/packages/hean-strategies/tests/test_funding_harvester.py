@@ -160,6 +160,22 @@ def test_a_premium_of_12_bp_is_cast_entered_received_and_left() -> None:
     assert first.closed_at >= START + 32 * HOUR
 
 
+@pytest.mark.parametrize(("apart_bp", "enters"), [(0.4, True), (0.6, False), (-0.6, False)])
+def test_half_a_basis_point_from_the_venue_s_rate_is_a_data_fault(
+    apart_bp: float, enters: bool
+) -> None:
+    """A now-cast of 7 bp enters within .5 bp of the venue's own rate; beyond it FUNDING_STALE."""
+    events = [
+        msgspec.structs.replace(one, rate=one.rate + apart_bp / 1e4)
+        if isinstance(one, FundingRate) and not one.settled
+        else one
+        for one in _with_cast(9, lambda _: 12.0)
+    ]
+    found = _bench(events)
+    assert bool(found.entries) is enters
+    assert (ReasonCode.FUNDING_STALE in found.codes()) is not enters
+
+
 def test_a_premium_around_the_interest_pays_for_nothing() -> None:
     """A premium of 4 bp casts 1 bp: EDGE at every evaluation, and no trade."""
     found = _bench(_with_cast(17, lambda _: 4.0))
