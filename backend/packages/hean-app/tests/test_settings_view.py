@@ -4,7 +4,8 @@ import pytest
 
 from hean.app.settings import AppSettings
 from hean.app.settings_view import print_settings
-from hean.config import Loaded, load, settings_lines
+from hean.app.testing import settings_with
+from hean.config import Loaded, effective, load, settings_lines, settings_sha256
 
 
 @pytest.fixture
@@ -46,3 +47,16 @@ def test_json(loaded: Loaded[AppSettings], capsys: pytest.CaptureFixture[str]) -
     print_settings(loaded, as_json=True)
     found = json.loads(capsys.readouterr().out)
     assert found["INITIAL_CAPITAL"] == {"value": "500", "source": "argument"}
+
+
+def test_a_model_is_journaled_by_its_coefficients() -> None:
+    """A model set as JSON is in the settings' text and digest, and reads back as it was."""
+    name = "STRATEGIES__IMPULSE_ENGINE__REVERSAL_MODEL"
+    model = '{"version": "1", "intercept": -0.5, "weights": {"ofi_10": 0.25}}'
+    given, plain = settings_with(**{name: model}), settings_with()
+    noted = effective(given)[name]
+    again = settings_with(**{name: noted})
+    assert again.strategies == given.strategies
+    assert effective(again)[name] == noted
+    assert settings_sha256(again) == settings_sha256(given) != settings_sha256(plain)
+    assert effective(plain)[name] == ""

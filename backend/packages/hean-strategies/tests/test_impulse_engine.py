@@ -23,7 +23,8 @@ from hean.core.events import (
 from hean.core.synthetic.paths import walk
 from hean.core.testing import BTC, HOUR, SECOND, START, book, btc_perpetual, trade
 from hean.strategies.bench import Bench, Log, build
-from hean.strategies.impulse_engine import ImpulseEngine
+from hean.strategies.impulse_engine import ImpulseEngine, ImpulseSettings
+from hean.strategies.reversal_model import LogisticReversal
 from hean.strategies.testing import check_strategy, mirror_log
 
 BEGIN = START + 10 * HOUR
@@ -140,6 +141,26 @@ def test_each_layer_refuses_with_its_own_code(change: dict[str, float], code: Re
     found = _bench(_burst(hot=FrameFeatures(**(fields | change))))
     assert not found.entries
     assert code in found.codes()
+
+
+def _vetoed(intercept: float) -> Bench:
+    """Run the burst under a model that only has an intercept."""
+    model = LogisticReversal(version="1", intercept=intercept, weights={})
+    log = _log(_burst())
+    section = ImpulseSettings(reversal_model=model)
+    return Bench(build(ImpulseEngine, log, section), log).run(log.events)
+
+
+def test_a_model_may_veto_a_burst() -> None:
+    """A reversal likelier than 0.85 is EXHAUSTION with both numbers; else the trade records it."""
+    refused = _vetoed(2.0)
+    assert not refused.entries
+    vetoes = [one for one in refused.refusals if one.code is ReasonCode.EXHAUSTION]
+    assert {(one.layer, one.number, one.limit) for one in vetoes} == {
+        ("EXHAUSTION", 0.880797078, 0.85)
+    }
+    (entry,) = _vetoed(1.0).entries
+    assert "p_rev 0.731 by 1 " in entry.reason
 
 
 def test_range_is_refused() -> None:

@@ -42,6 +42,7 @@ from hean.strategies.decisions import (
 )
 from hean.strategies.desk import Desk, Holding, mid, spread_bp, touch
 from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
+from hean.strategies.reversal_model import VETO, ReversalModel, judged
 from hean.strategies.settlement import SettlementClock
 from hean.strategies.spec import IMPULSE_ENGINE, tunable
 
@@ -71,6 +72,8 @@ class ImpulseSettings(StrategySection):
     """Trail in one-minute average true ranges, 1.5 to 4."""
     least_move_bp: float = Field(default=15.0, ge=5.0, le=100.0)
     """Least move of thirty seconds in bp, whatever its deviations."""
+    reversal_model: ReversalModel = None
+    """A fitted model that may veto a burst, as JSON: version, intercept, weights by feature."""
 
 
 class Candidate(msgspec.Struct, kw_only=True):
@@ -85,6 +88,8 @@ class Candidate(msgspec.Struct, kw_only=True):
     scale: float = 1.0
     strength: float = 0.0
     move: float = 0.0
+    said: str = ""
+    """What the veto's model says of it, for the record."""
 
 
 class ImpulseDesk(Desk, kw_only=True):
@@ -184,6 +189,9 @@ def _on_frame(state: ImpulseState, event: Frame, section: ImpulseSettings) -> Ou
     refusal = _layers(desk, event.features, quote, sign, section)
     if refusal is not None:
         return refuse(state, desk, now, *refusal)
+    chance, said = judged(section.reversal_model, event.features, sign)
+    if chance > VETO:
+        return refuse(state, desk, now, ReasonCode.EXHAUSTION, chance, VETO)
     price = mid(quote)
     move = abs(desk.total) / 1e9
     desk.candidate = Candidate(
@@ -195,6 +203,7 @@ def _on_frame(state: ImpulseState, event: Frame, section: ImpulseSettings) -> Ou
         scale=1.0 if desk.regime is Regime.IMPULSE else 0.5,
         strength=_strength(event.features, sign, section),
         move=move * price,
+        said=said,
     )
     return NOTHING
 
@@ -365,7 +374,8 @@ def _plan(
         strength=found.strength,
         edge_bp=1.5 * risk_bp * found.strength,
         cost_bp=taking if takes else making,
-        reason=f"burst z {features.z_30:.2f}, flow {features.ofi_10:.2f}, CONFIRM passed",
+        reason=f"burst z {features.z_30:.2f}, flow {features.ofi_10:.2f}, CONFIRM passed"
+        + found.said,
     )
 
 
