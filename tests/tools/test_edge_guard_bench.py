@@ -49,11 +49,3 @@ def test_a_planted_edge_is_found(bench: ModuleType, name: str) -> None:
 def test_every_strategy_has_its_shape(bench: ModuleType) -> None:
     """The bench covers the whole table."""
     assert {one.strategy for one in bench.SHAPES} == {row.strategy for row in TABLE}
-
-
-def test_momentum_itself_is_found_in_a_trend(bench: ModuleType) -> None:
-    """Its own trades on a strong drift promote MomentumTrader; those on a walk do not."""
-    found = bench.momentum(1, 60, 6.0)
-    assert found["ever_promoted"] == 1.0
-    assert found["net_bp"] > 0.0
-    assert bench.momentum(1, 60, 0.0)["ever_active"] == 0.0

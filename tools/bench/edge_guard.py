@@ -1,12 +1,12 @@
 """Whether the guard finds a planted edge and refuses none: I11 and I12, one JSON object.
 
-usage: edge_guard.py [--seeds N] [--trades N] [--momentum-seeds N] [--momentum-days N]
+usage: edge_guard.py [--seeds N] [--trades N]
 
 For each strategy, trades shaped like its card (target, stop, time) on a Gaussian walk: without edge
 their mean gross must lie within 3 SE of 0 and at most 5 % of the seeds may ever reach ACTIVE; with
 three costs planted in each entry, every seed must be promoted and net must be above 0. The guard is
-asked after each trade, with the fees of an entry tier. Beside these MomentumTrader itself trades
-walks, and trends, bar by bar.
+asked after each trade, with the fees of an entry tier. This is the guard's arithmetic alone;
+`evidence.py` shows it the strategies' own trades.
 """
 
 from __future__ import annotations
@@ -21,11 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hean.core import edge
-from hean.core.events import GuardMode, Need
-from hean.core.synthetic.paths import bar_log, walk
-from hean.core.testing import BTC, MINUTE, START, btc_perpetual
-from hean.strategies.bench import Bench, Log, build
-from hean.strategies.momentum_trader import MomentumTrader
+from hean.core.events import GuardMode
 
 FEES = edge.Fees(maker_bp=2.0, taker_bp=5.5)
 SIGMA_BP = 0.9
@@ -35,7 +31,6 @@ STEPS = 200
 PLANTED_COSTS = 3.0
 MOST_ACTIVE = 0.05
 ERRORS = 3.0
-MOMENTUM_MINUTES = 15
 
 Floats = NDArray[np.float64]
 
@@ -120,48 +115,6 @@ def study(shape: Shape, seeds: int, trades: int, planted_bp: float) -> dict[str,
     }
 
 
-def momentum_nets(seed: int, days: int, drift_bp: float) -> tuple[list[float], list[float]]:
-    """Return gross and net of MomentumTrader's own trades on a walk, or a drift, of 15-min bars."""
-    interval = MOMENTUM_MINUTES * MINUTE
-    count = days * 1440 // MOMENTUM_MINUTES
-    sigma = SIGMA_BP * math.sqrt(60.0 * MOMENTUM_MINUTES)
-    prices = walk(seed, count, start=60_000.0, sigma_bp=sigma, drift_bp=drift_bp)
-    log = Log(
-        instruments=(btc_perpetual(),),
-        carries={BTC: (Need.QUOTES, Need.BARS)},
-        events=bar_log(BTC, prices, begin=START, interval=interval, wick_bp=5.0),
-        bar_intervals={BTC: interval},
-    )
-    bench = Bench(build(MomentumTrader, log), log).run(log.events)
-    return [one.gross_bp for one in bench.outcomes], [one.net_bp for one in bench.outcomes]
-
-
-def momentum(seeds: int, days: int, drift_bp: float) -> dict[str, Any]:
-    """Return what the guard makes of MomentumTrader itself."""
-    cost = edge.round_trip_bp(FEES, edge.MAKER_TAKER)
-    gross: list[float] = []
-    nets: list[float] = []
-    active = promoted = 0
-    for seed in range(seeds):
-        before, after = momentum_nets(seed, days, drift_bp)
-        was_active, left = modes_of(after, cost)
-        active += was_active
-        promoted += left > 0
-        gross += before
-        nets += after
-    error = float(np.std(gross, ddof=1)) / math.sqrt(len(gross)) if len(gross) > 1 else math.inf
-    return {
-        "seeds": seeds,
-        "days": days,
-        "trades": len(gross),
-        "gross_bp": round(math.fsum(gross) / max(1, len(gross)), 3),
-        "gross_error_bp": round(error, 3),
-        "net_bp": round(math.fsum(nets) / max(1, len(nets)), 3),
-        "ever_promoted": promoted / seeds,
-        "ever_active": active / seeds,
-    }
-
-
 def is_luck(found: dict[str, Any]) -> bool:
     """Return whether I11 holds: no gross edge to speak of, and hardly ever trusted in full."""
     near = abs(found["gross_bp"]) <= ERRORS * found["gross_error_bp"]
@@ -193,18 +146,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--trades", type=int, default=1000)
-    parser.add_argument("--momentum-seeds", type=int, default=200)
-    parser.add_argument("--momentum-days", type=int, default=90)
     given = parser.parse_args()
     shapes = measure(given.seeds, given.trades)
     report: dict[str, Any] = {"seeds": given.seeds, "trades_a_seed": given.trades, "shapes": shapes}
-    if given.momentum_seeds > 0:
-        walked = momentum(given.momentum_seeds, given.momentum_days, 0.0)
-        report["momentum_trader"] = {
-            "walk": walked,
-            "I11": is_luck(walked),
-            "trend": momentum(max(1, given.momentum_seeds // 10), given.momentum_days, 6.0),
-        }
     report["holds"] = all(one["I11"] and one["I12"] for one in shapes.values())
     print(json.dumps(report, indent=2))
 
