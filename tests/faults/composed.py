@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,12 +17,12 @@ from hean.core.events import (
     MarkPrice,
     Need,
     OperatorCommand,
-    OrderFilled,
     OrderRequest,
     OrderStyle,
     Quote,
     Side,
     Signal,
+    StrategyProfile,
     StrategyRegistered,
     Trade,
 )
@@ -30,12 +30,25 @@ from hean.core.events.union import EVENT_TYPES
 from hean.core.ids import signal_id
 from hean.core.journal import MemoryJournal
 from hean.core.snapshot import pack, unpack
-from hean.core.testing import BTC, ETH, SECOND, SOL, START, btc_perpetual, eth_perpetual, profile
+from hean.core.testing import (
+    BTC,
+    BTC_SPOT,
+    ETH,
+    SECOND,
+    SOL,
+    START,
+    btc_perpetual,
+    btc_spot,
+    eth_perpetual,
+    profile,
+)
 from hean.core.testing import sol_perpetual as sol
 from hean.main import TradingSystem
 
 PRICES = {BTC: 60_000.0, ETH: 3_000.0, SOL: 150.0}
-TICKS = {BTC: 0.1, ETH: 0.01, SOL: 0.01}
+TICKS = {BTC: 0.1, ETH: 0.01, SOL: 0.01, BTC_SPOT: 0.01}
+KNOWN = (btc_perpetual(), eth_perpetual(), sol(), btc_spot())
+ALPHA_AND_BETA = (profile("alpha", cooldown=1.0), profile("beta", cooldown=1.0))
 HALF_SECOND = SECOND // 2
 
 Tamper = Callable[[int, Event], list[tuple[int, Event]]]
@@ -52,8 +65,8 @@ class Silent:
 
     name = "strategies"
 
-    def __init__(self, *names: str) -> None:
-        self.names = names
+    def __init__(self, profiles: Sequence[StrategyProfile]) -> None:
+        self.profiles = profiles
         self.strategies: tuple[Any, ...] = ()
         self.pending: list[Signal] = []
 
@@ -68,12 +81,10 @@ class Silent:
         bus.subscribe(Quote, publish, stage=Stage.STRATEGIES, owner=self.name)
 
     def registered_events(self, ts: int) -> tuple[StrategyRegistered, ...]:
-        """Announce every name with one profile."""
+        """Announce every profile."""
         return tuple(
-            StrategyRegistered(
-                ts_event=ts, ts_init=ts, strategy=name, profile=profile(name, cooldown=1.0)
-            )
-            for name in self.names
+            StrategyRegistered(ts_event=ts, ts_init=ts, strategy=one.strategy, profile=one)
+            for one in self.profiles
         )
 
     def status(self) -> dict[str, dict[str, str]]:
@@ -90,9 +101,20 @@ class Silent:
 
 
 class Composed:
-    """A system with strategies alpha and beta, three perpetuals, and quotes once a second."""
+    """A system with strategies alpha and beta, three perpetuals, and quotes once a second.
 
-    def __init__(self, tamper: Tamper = as_told, **values: str) -> None:
+    `profiles` and `prices`, which may hold spot pairs, replace them.
+    """
+
+    def __init__(
+        self,
+        tamper: Tamper = as_told,
+        *,
+        profiles: Sequence[StrategyProfile] = ALPHA_AND_BETA,
+        prices: Mapping[str, float] = PRICES,
+        **values: str,
+    ) -> None:
+        self.profiles = profiles
         self.settings: AppSettings = settings_with(
             **{
                 "INITIAL_CAPITAL": "20000",
@@ -101,10 +123,11 @@ class Composed:
                 **values,
             }
         )
+        self.prices = dict(prices)
+        self.spread, self.size = 1, 50.0
         self.system = self._build()
         self.tamper = tamper
         self._intercept()
-        self.prices = dict(PRICES)
         self.events: list[Event] = []
         self._sequence = 0
         self._listen()
@@ -112,8 +135,8 @@ class Composed:
         self.beat(3)
 
     def _build(self) -> TradingSystem:
-        instruments = (btc_perpetual(), eth_perpetual(), sol())
-        self.silent = Silent("alpha", "beta")
+        instruments = tuple(one for one in KNOWN if one.id in self.prices)
+        self.silent = Silent(self.profiles)
         silent: Any = self.silent
         description = FeedDescription(
             name="made",
@@ -176,16 +199,16 @@ class Composed:
                 self.system.take(self.quote(instrument, at))
 
     def quote(self, instrument: str, at: int) -> Quote:
-        """Return the present quote, one tick wide."""
+        """Return the present quote, `spread` ticks wide and of `size`."""
         price = self.prices[instrument]
         return Quote(
             ts_event=at,
             ts_init=at,
             instrument=instrument,
             bid=price,
-            ask=price + TICKS[instrument],
-            bid_size=50.0,
-            ask_size=50.0,
+            ask=price + self.spread * TICKS[instrument],
+            bid_size=self.size,
+            ask_size=self.size,
         )
 
     def move(self, instrument: str, price: float) -> None:
@@ -292,15 +315,15 @@ class Composed:
             for one in ledger.positions():
                 held += one.quantity if one.instrument == instrument else 0
             assert held == self.at_venue(instrument), instrument
-        assert ledger.wallet == system.venue.wallet().wallet
+        paid_for_coins = Decimal(0)
+        for one in ledger.positions():
+            if system.view.instruments[one.instrument].is_spot:
+                paid_for_coins += one.cost
+        assert ledger.wallet - paid_for_coins == system.venue.wallet().wallet
         balance = Decimal(0)
         for amount in ledger.balances().values():
             balance += amount
         assert balance == 0
-        fills: dict[str, OrderFilled] = {one.fill_id: one for one in self.of(OrderFilled)}
-        cash = Decimal(0)
-        for one in fills.values():
-            cash -= one.side.sign * one.quantity * one.price + one.fee
         statistics = system.tracker.statistics()
         assert statistics.peak <= statistics.maximum
         assert system.dead_letters.statistics().parked == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -14,21 +14,28 @@ from hean.core.events import (
     Signal,
     SignalRejected,
     SignalWithdrawn,
+    StrategyProfile,
     VenueSnapshot,
     VenueStateChanged,
 )
 from hean.core.testing import SECOND
 
-from .composed import Composed
+from .composed import ALPHA_AND_BETA, PRICES, Composed
 
 
 class Outage:
     """Where nothing sent arrives, nothing asked is answered, and reports wait for the end."""
 
-    def __init__(self, **values: str) -> None:
+    def __init__(
+        self,
+        *,
+        profiles: Sequence[StrategyProfile] = ALPHA_AND_BETA,
+        prices: Mapping[str, float] = PRICES,
+        **values: str,
+    ) -> None:
         self.is_down = False
         self.held: list[Event] = []
-        self.composed = Composed(self._tamper, **values)
+        self.composed = Composed(self._tamper, profiles=profiles, prices=prices, **values)
         venue: Any = self.composed.system.venue
         for name in ("submit", "cancel", "amend"):
             setattr(venue, name, self._unless_down(getattr(venue, name)))
