@@ -26,6 +26,8 @@ def test_the_plan_says_what_opens_when() -> None:
     assert "Largest sets that fit together" in text
     assert "Recommended allocation" in text
     assert "FULL_ONLY" in text
+    assert "rebate_farmer: no capital opens it; it lives on a maker rebate" in text
+    assert "weight floor" in text
 
 
 def test_measured_size_factors_are_named() -> None:

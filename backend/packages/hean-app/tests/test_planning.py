@@ -60,7 +60,9 @@ RULES: tuple[Instrument, ...] = (
 class Open:
     """Tail limits that let everything through."""
 
-    def share(self, entries: Sequence[Entry], notionals: Sequence[Decimal]) -> tuple[float, str]:
+    def share(
+        self, entries: Sequence[Entry], notionals: Sequence[Decimal], *, is_hedge: bool = False
+    ) -> tuple[float, str]:
         """Return the whole."""
         return 1.0, ""
 
@@ -224,6 +226,25 @@ def test_more_capital_opens_more_and_drawdown_less() -> None:
     for before, after in zip(calm.lines, down.lines, strict=True):
         assert after.needed_budget >= before.needed_budget
         assert after.opens_at >= before.opens_at
+
+
+def test_the_recommended_set_has_the_fewest_costly_lines() -> None:
+    """Of the largest sets none has fewer lines whose costs eat over 15 % of their stop."""
+    loaded = settings_with(INITIAL_CAPITAL="1000")
+    plan = make_plan(loaded, simulated_market(loaded, []))
+    cheapest: dict[str, PlanLine] = {}
+    for line in plan.lines:
+        if plan.verdict(line)[0] in (Verdict.OK, Verdict.COSTLY):
+            known = cheapest.setdefault(line.strategy, line)
+            if line.needed_budget < known.needed_budget:
+                cheapest[line.strategy] = line
+
+    def costly(names: Sequence[str]) -> int:
+        return [plan.verdict(cheapest[name])[0] for name in names].count(Verdict.COSTLY)
+
+    fewest = min(costly([one.strategy for one in chosen]) for chosen in plan.sets)
+    assert costly([one.strategy for one in plan.shares]) == fewest
+    assert fewest < max(costly([one.strategy for one in chosen]) for chosen in plan.sets)
 
 
 def test_measured_size_factors_raise_what_risk_needs() -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hean.app.planning import Plan, Share
-from hean.core.planner import PlanLine, Verdict, cents_up
+from hean.core.planner import UNPAYABLE_SHARE, PlanLine, Verdict, cents_up
 
 _PIPE_WIDTH: Final = 150
 _MOST_SETS: Final = 5
@@ -34,6 +34,7 @@ _LIMITS: Final = {
     "risk": "stop",
     "rungs": "rungs",
     "drawdown": "drawdown",
+    "floor": "weight floor",
 }
 _MEANING: Final = (
     "smallest: N_min, the least the venue takes; at risk: its loss at the typical stop with costs; "
@@ -80,6 +81,7 @@ def as_data(plan: Plan) -> dict[str, Any]:
                 "weight": f"{one.weight:.6f}",
                 "budget": _money(one.budget),
                 "needed": _money(one.needed),
+                "set_by": _set_by(one),
                 "on": one.line.name,
             }
             for one in plan.shares
@@ -192,12 +194,17 @@ def _lines_table(plan: Plan) -> Table:
             _shown(line.needed_budget),
             _LIMITS[line.set_by],
             Text(verdict.value, _COLOURS[verdict]),
-            _LIMITS.get(limit, ""),
+            "no rebate" if _lacks_rebate(line) else _LIMITS.get(limit, ""),
             _shown(line.opens_at) if line.payable else "-",
             _shown(line.closes_at) if line.payable else "-",
         )
         last = line.strategy
     return table
+
+
+def _lacks_rebate(line: PlanLine) -> bool:
+    """Return whether it is closed though its costs would fit: it lives on a maker rebate."""
+    return not line.payable and line.cost_share <= UNPAYABLE_SHARE
 
 
 def _set_lines(plan: Plan) -> list[Text]:
@@ -223,13 +230,14 @@ def _shares_table(plan: Plan) -> Table:
         header_style="dim",
         pad_edge=False,
         padding=(0, 2, 0, 0),
-        title="Recommended allocation",
+        title="Recommended allocation (of the largest sets the one with the fewest costly lines)",
         title_justify="left",
         title_style="bold",
     )
     table.add_column("strategy", no_wrap=True)
     for name in ("weight", "budget", "needs"):
         table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("set by", no_wrap=True)
     table.add_column("cheapest on", no_wrap=True)
     for one in plan.shares:
         table.add_row(
@@ -237,11 +245,17 @@ def _shares_table(plan: Plan) -> Table:
             f"{100 * one.weight:.2f} %",
             f"{one.budget:,.2f}",
             _shown(one.needed),
+            _LIMITS[_set_by(one)],
             one.line.name.replace(".BYBIT", ""),
         )
     cash = plan.capital - _budgets(plan.shares)
-    table.add_row(Text("cash", "dim"), "", f"{cash:,.2f}", "", "")
+    table.add_row(Text("cash", "dim"), "", f"{cash:,.2f}", "", "", "")
     return table
+
+
+def _set_by(share: Share) -> str:
+    """Return what sets the need of a share: the floor of every weight, or its line's B_min."""
+    return share.line.set_by if share.needed <= cents_up(share.line.needed_budget) else "floor"
 
 
 def _closed_lines(plan: Plan) -> list[Text]:
@@ -261,7 +275,13 @@ def _closed_lines(plan: Plan) -> list[Text]:
             continue
         line = first.get(name)
         if line is None:
-            lines.append(Text(f"{name}: no capital opens it; costs eat more than half its stop."))
+            rebate = any(_lacks_rebate(one) for one in plan.lines if one.strategy == name)
+            why = (
+                "it lives on a maker rebate that this account does not get"
+                if rebate
+                else "costs eat more than half its stop"
+            )
+            lines.append(Text(f"{name}: no capital opens it; {why}."))
         else:
             lines.append(
                 Text(

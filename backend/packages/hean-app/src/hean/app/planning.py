@@ -257,8 +257,19 @@ def make_plan(
         lines=tuple(lines),
         idle=idle,
         sets=tuple(sets),
-        shares=_shares(sets[0], lines, settings, capital, terms) if sets else (),
+        shares=_shares(_least_costly(sets, lines, capital), lines, settings, capital, terms)
+        if sets
+        else (),
     )
+
+
+def _least_costly(
+    sets: Sequence[tuple[Candidate, ...]], lines: Sequence[PlanLine], capital: Decimal
+) -> tuple[Candidate, ...]:
+    """Return the set with the fewest lines that are COSTLY, then the cheapest."""
+    cheapest = _cheapest_open(lines, capital)
+    costly = {name for name, one in cheapest.items() if one.verdict(capital)[0] is Verdict.COSTLY}
+    return min(sets, key=lambda chosen: len(costly.intersection(one.strategy for one in chosen)))
 
 
 def _lines(
