@@ -171,7 +171,7 @@ def hf_scalping() -> Case:
 
     return Case(
         lambda: _ticks(_walking, warm=4500, seconds=2700),
-        lambda: _ticks(planted, warm=4500, seconds=9000),
+        lambda: _ticks(planted, warm=4500, seconds=12_000),
     )
 
 

@@ -2,10 +2,11 @@
 
 usage: strategies.py [--seconds N] [--strategy NAME] [--profile]
 
-A seeded tick stream of BTC and ETH (per symbol-second four quotes, three trades, two books) and a
-bar stream go through the whole system: with no strategy, with each alone, with all. One JSON line
-each, then a table. The last line holds the frame and all handle calls of a symbol-second against
-the budget, and an event of maker and scalper against theirs.
+Seconds of the simulated market (BTC and ETH, perpetual and spot, with all they carry), and the bars
+of each bar strategy's planted world, go through the whole system: with no strategy (frames computed
+all the same), with each alone, with all. One JSON line each, then a table. The last line holds the
+frame and all handle calls of a symbol-second against the budget, and an event of maker and scalper
+against theirs.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from msgspec.structs import replace
-
 from bench import features as features_bench
 from bench.evidence_worlds import CASES
 from hean.app.feeds import FeedDescription
+from hean.app.feeds.settings import SimSettings
+from hean.app.feeds.sim import COINS, START_NS, SimFeed
 from hean.app.strategy_selection import enabling
 from hean.app.testing import settings_with
 from hean.core.bus import Stage
-from hean.core.events import Event, Frame, Heartbeat, Need
+from hean.core.events import Event, Frame, Heartbeat
 from hean.core.journal import MemoryJournal
-from hean.core.testing import BTC, ETH, START, btc_perpetual, eth_perpetual
+from hean.core.synthetic.market import SECOND_NS, SimulatedMarket
 from hean.main import TradingSystem
 from hean.strategies import TABLE, build_strategies
 
@@ -41,41 +42,41 @@ WARM_UP = 4000
 """Seconds before the measured ones: regime and slow averages need an hour."""
 SYMBOL_SECOND_US = 200.0
 EVENT_US = 50.0
+MARKET_EVENTS = ("Quote", "Trade", "BookUpdate", "Frame")
 EVENT_DRIVEN = ("hf_scalping", "inventory_neutral_mm")
-SLOWEST = 0.01
+SLOWEST = 0.001
 """Share of calls left out of the means: on a busy machine they measure its other work."""
-TICK_NEEDS = (Need.QUOTES, Need.TRADES, Need.DEPTH, Need.LIQUIDATIONS)
+SYMBOLS = 2
+"""Coins in the tick stream; their spot legs are counted with them."""
 Calls = dict[str, dict[str, list[int]]]
 
 
 def tick_stream(seconds: int) -> tuple[FeedDescription, list[Event]]:
-    """Return the ticks of two coins; ETH is BTC's stream at a twentieth of the price."""
-    one = [event for event in features_bench.market(seconds) if not isinstance(event, Heartbeat)]
-    events = [event for pair in zip(one, map(_as_eth, one), strict=True) for event in pair]
+    """Return the seconds of two coins of the simulated market: perpetuals, spot, all they carry."""
+    market = SimulatedMarket(COINS[:2], 7)
+    events: list[Event] = []
+    for second in range(seconds):
+        events += market.second(START_NS + second * SECOND_NS)
+    feed = SimFeed(seed=7, section=SimSettings())
+    traded = [one for coin in COINS[:2] for one in (coin.perpetual, coin.spot) if one is not None]
+    carries = feed.description.carries
     return (
         FeedDescription(
             name="ticks",
-            instruments=(btc_perpetual(), eth_perpetual()),
-            carries={BTC: TICK_NEEDS, ETH: TICK_NEEDS, "": (Need.SENTIMENT,)},
-            first=START,
+            instruments=tuple(traded),
+            carries={key: carries[key] for key in [*(one.id for one in traded), ""]},
+            first=START_NS,
             last=None,
-            ticks_from=START,
+            ticks_from=START_NS,
         ),
         events,
     )
 
 
-def _as_eth(event: Event) -> Event:
-    changed: dict[str, Any] = {"instrument": ETH}
-    for name in ("bid", "ask", "price"):
-        price = getattr(event, name, None)
-        if price is not None:
-            changed[name] = round(price / 20.0, 2)
-    for name in ("bids", "asks"):
-        levels = getattr(event, name, None)
-        if levels is not None:
-            changed[name] = tuple((round(price / 20.0, 3), size) for price, size in levels)
-    return replace(event, **changed)
+def cut_of(events: Sequence[Event]) -> int:
+    """Return where the warm-up ends."""
+    end = START_NS + WARM_UP * SECOND_NS
+    return next(place for place, event in enumerate(events) if event.ts_init >= end)
 
 
 class Timed:
@@ -87,7 +88,7 @@ class Timed:
     def wrap(self, strategy: str, handle: Callable[[Event], None]) -> Callable[[Event], None]:
         """Return the handler with a clock around it."""
         own = self.calls.setdefault(strategy, {})
-        clock = time.perf_counter_ns
+        clock = time.thread_time_ns
 
         def timed(event: Event) -> None:
             start = clock()
@@ -204,7 +205,7 @@ def per_second(costs: dict[str, dict[str, float]], symbol_seconds: int) -> float
 def ticks(names: Sequence[str], seconds: int) -> list[dict[str, Any]]:
     """Return a row per strategy on the tick stream, and one of all together."""
     description, events = tick_stream(WARM_UP + seconds)
-    cut = len(events) * WARM_UP // (WARM_UP + seconds)
+    cut = cut_of(events)
     warm, rest = events[:cut], events[cut:]
     without = rate((), description, warm, rest)
     overhead = overhead_ns()
@@ -230,7 +231,7 @@ def ticks(names: Sequence[str], seconds: int) -> list[dict[str, Any]]:
                 "events": len(rest),
                 "rate_without": round(without),
                 "rate": round(with_it),
-                "us_a_symbol_second": per_second(costs, 2 * seconds),
+                "us_a_symbol_second": per_second(costs, SYMBOLS * seconds),
                 "calls": costs,
             }
         )
@@ -267,18 +268,20 @@ def verdict(rows: list[dict[str, Any]], seconds: int) -> dict[str, Any]:
     spent, frames = features_bench.measure(features_bench.market(WARM_UP + seconds))
     beats = sorted(spent["Heartbeat"][WARM_UP:])
     frame_us = round(beats[len(beats) // 2] / 1000.0, 2)
-    alone = sum(row["us_a_symbol_second"] for row in rows if row["strategy"] != "all")
+    handles = rows[-1]["us_a_symbol_second"]
     worst = {
-        row["strategy"]: max(one["us"] for one in row["calls"].values())
+        row["strategy"]: max(
+            one["us"] for kind, one in row["calls"].items() if kind in MARKET_EVENTS
+        )
         for row in rows
-        if row["strategy"] in EVENT_DRIVEN and row["calls"]
+        if row["strategy"] in EVENT_DRIVEN
     }
-    whole = round(frame_us + alone, 2)
+    whole = round(frame_us + handles, 2)
     return {
         "bench": "strategies",
         "frames": frames,
         "frame_us": frame_us,
-        "handles_us_a_symbol_second": round(alone, 2),
+        "handles_us_a_symbol_second": handles,
         "symbol_second_us": whole,
         "budget_us": SYMBOL_SECOND_US,
         "event_us": worst,
@@ -292,7 +295,7 @@ def profile(name: str, seconds: int) -> None:
     world = CASES[name]().planted()
     if world.warm:
         description, events = tick_stream(WARM_UP + seconds)
-        cut = len(events) * WARM_UP // (WARM_UP + seconds)
+        cut = cut_of(events)
     else:
         description, events, cut = world.description, world.make(0), 0
     system = compose((name,), description)
