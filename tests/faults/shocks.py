@@ -102,11 +102,12 @@ _SECONDS = itertools.cycle((5, 30, 12, 21))
 
 def build(shock: Shock) -> tuple[Composed, Outage | None]:
     """Compose a system of eleven strategies that all have a budget."""
-    values = {"PORTFOLIO__AUTOPILOT_MAX_ACTIVE": "11", "RISK__STRESS_CUSHION": "1"}
+    rows = tuple(ROWS.values())
     if shock.is_outage:
-        outage = Outage(profiles=tuple(ROWS.values()), prices=SPOT_PRICES, **values)
+        outage = Outage(profiles=rows, prices=SPOT_PRICES, PORTFOLIO__AUTOPILOT_MAX_ACTIVE="11")
         return outage.composed, outage
-    return Composed(profiles=tuple(ROWS.values()), prices=SPOT_PRICES, **values), None
+    composed = Composed(profiles=rows, prices=SPOT_PRICES, PORTFOLIO__AUTOPILOT_MAX_ACTIVE="11")
+    return composed, None
 
 
 def enter(composed: Composed, strategy: str, side: Side) -> None:
