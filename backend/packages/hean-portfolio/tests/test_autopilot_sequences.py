@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -192,25 +191,36 @@ TestSequences.__doc__ = "D4, D6, D7, J14, J15: bounds and pace hold over any seq
 
 
 def test_a_deactivated_arm_that_turns_good_in_the_shadow_book_returns() -> None:
-    """D5: an arm loses until it is dropped, then earns in the shadow book only, and comes back."""
-    system, portfolio = started(autopilot_half_life_days=5.0, autopilot_max_active=4)
+    """D5: dropped for losses, kept off while only the shadow book sees it earn, it comes back."""
+    system, portfolio = started(autopilot_max_active=4)
     arm = "enhanced_grid"
 
-    def days(count: int, r: float) -> list[bool]:
-        found: list[bool] = []
-        for _ in range(3 * count):
+    def live(days: int, r: float) -> float:
+        """Live through days of equal results; return the posterior mean at the end."""
+        for _ in range(3 * days):
             at = system.now + 8 * HOUR
-            if arm in portfolio.autopilot.active:
-                system.take(position_closed(arm, net=f"{r}", at=at))
-            else:
-                system.take(shadow_closed(arm, r, at=at))
-            system.take(Heartbeat(ts_event=at, ts_init=at, interval_ns=SECOND))
-            found.append(arm in portfolio.autopilot.active)
-        return found
+            is_active = arm in portfolio.autopilot.active
+            outcome = position_closed(arm, net=f"{r}", at=at)
+            system.take(
+                outcome if is_active else shadow_closed(arm, r, at=at),
+                Heartbeat(ts_event=at, ts_init=at, interval_ns=SECOND),
+            )
+        lines = system.of(ActiveStrategiesChanged)[-1].lines
+        return next(one.posterior_mean for one in lines if one.strategy == arm)
 
-    bad = days(30, -0.5)
-    assert bad[-1] is False
-    assert sum(bad[45:]) <= 9
-    good = days(30, 0.5)
-    assert good[-1] is True
-    assert sum(good[45:]) / len(good[45:]) == pytest.approx(1.0, abs=0.2)
+    def command(word: str) -> None:
+        system.take(
+            OperatorCommand(
+                ts_event=system.now, ts_init=system.now, command=word, operator="o", reason="r",
+                arguments=(("strategy", arm),),
+            )
+        )  # fmt: skip
+
+    assert live(20, -0.5) < -0.1
+    assert arm not in portfolio.autopilot.active
+    command("strategy_off")
+    assert live(40, 0.5) > 0.1
+    assert arm not in portfolio.autopilot.active
+    command("strategy_auto")
+    live(6, 0.5)
+    assert arm in portfolio.autopilot.active
