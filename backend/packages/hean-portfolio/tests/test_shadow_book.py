@@ -168,6 +168,16 @@ def test_only_some_refusals_are_followed(code: ReasonCode, follows: bool, promot
         assert system.of(ShadowClosed)[-1].promotes is promotes
 
 
+def test_a_failed_plan_never_promotes_whatever_refused_it() -> None:
+    """Refused for inactivity with a plan that fails, a signal is followed and does not promote."""
+    system, _ = started()
+    one = signal()
+    system.take(one, replace(refusal(one), fails_plan=True))
+    system.take(quote(59_990.0, 60_000.0, at=START + SECOND))
+    system.take(quote(59_000.0, 59_000.1, at=START + 2 * SECOND))
+    assert [closed.promotes for closed in system.of(ShadowClosed)] == [False]
+
+
 def test_nothing_is_followed_without_a_stop() -> None:
     """A signal without a stop has no R and is not followed."""
     system, book = started()

@@ -162,6 +162,22 @@ def test_a_fault_the_strategy_measured_is_refused_or_told() -> None:
     assert ("would_refuse.EDGE", 12.0) in mild.orders()[-1].size_factors
 
 
+def test_whoever_refuses_a_signal_its_plan_is_checked() -> None:
+    """An inactive strategy's refusal says whether the plan fails, and the cell learns the cost."""
+    system = RiskSystem("alpha", settings=ENFORCE)
+    system.activate()
+    sound = signal("alpha", number=1, targets=(61_500.0,), cost_bp=12.0)
+    failed = replace(
+        signal("alpha", number=2, targets=(61_500.0,)), plan_fault=PlanFault("fills", 1.0, 200.0)
+    )
+    system.take(sound, failed)
+    refusals = system.of(SignalRejected)
+    assert [one.code for one in refusals] == [ReasonCode.STRATEGY_INACTIVE] * 2
+    assert [one.fails_plan for one in refusals] == [False, True]
+    system.take(replace(sound, signal_id="x"))
+    assert system.risk.edge_guard.tracks["alpha", "majors", "NORMAL"].cost_bp == 12.0
+
+
 def test_a_group_counts_once_where_it_was_opened() -> None:
     """Two legs are one outcome, in the group and regime of the leg that opened, not of the last."""
     system = RiskSystem("alpha", settings=ENFORCE)

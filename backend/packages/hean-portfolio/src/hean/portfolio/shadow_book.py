@@ -140,7 +140,7 @@ class ShadowBook:
             signal,
             rules,
             refusal=event.code.value,
-            promotes=event.code not in FAILED_PLAN,
+            promotes=not event.fails_plan and event.code not in FAILED_PLAN,
             time_stop_ns=self._state.time_stops.get(signal.strategy, 0),
             now=self._agenda.now,
         )

@@ -27,7 +27,7 @@ from hean.core.events.decision import EdgeGuardChanged, GuardMode
 from hean.core.events.evidence import Evidence, PlanFault, WalkForward
 from hean.core.events.portfolio import PositionClosed, PositionOpened, ShadowClosed
 from hean.core.events.reasons import ReasonCode
-from hean.core.events.strategy import Signal, StrategyProfile, StrategyRegistered
+from hean.core.events.strategy import Intent, Signal, StrategyProfile, StrategyRegistered
 from hean.core.events.system import RunStarted
 from hean.core.instruments import significant
 from hean.core.market_view import MarketView
@@ -139,20 +139,8 @@ class EdgeGuard:
         self, signal: Signal, price: float, stop: float | None, maker_fee: Decimal
     ) -> Verdict:
         """Return the verdict on an entry: plan checks first, then the mode of its cell."""
-        profile = self._profiles.get(signal.strategy)
-        key = self._key(signal.strategy, signal.instrument)
-        track = self._cells.track(key)
-        cost = signal.cost_bp
-        if cost > 0.0:
-            track.cost_bp = cost
-        code, number, limit = None, 0.0, 0.0
-        if profile is not None and profile.needs_rebate and maker_fee >= 0:
-            code, number = ReasonCode.NO_REBATE, float(maker_fee) * 1e4
-        elif profile is not None:
-            walked = self._walked.get(signal.strategy)
-            fault = _plan_fault(profile, signal, price, stop, walked)
-            if fault is not None:
-                code, number, limit = ReasonCode.EDGE, fault.number, fault.limit
+        key, track = self._claimed(signal)
+        code, number, limit = self._plan_objection(signal, price, stop, maker_fee)
         if code is None and track.mode is GuardMode.SHADOW:
             code, number = ReasonCode.EDGE_UNPROVEN, float(track.cell.outcomes)
             limit = float(PROBE_OUTCOMES)
@@ -163,6 +151,37 @@ class EdgeGuard:
                 self._note_fault(signal.signal_id)
             return Verdict(code, number, limit, track.mode, signal.confidence)
         return Verdict(code, number, limit, track.mode, self._confidence(signal, key))
+
+    def note_refused(self, signal: Signal) -> bool:
+        """Take the cost an entry claims that any layer refused; return whether its plan fails.
+
+        A plan nobody asked about counts like one that was: its shadow must not promote.
+        """
+        rules = self._view.instruments.get(signal.instrument)
+        if rules is None or signal.intent is Intent.CLOSE or signal.intent is Intent.REDUCE:
+            return False
+        self._claimed(signal)
+        price = signal.limit or 0.0
+        return self._plan_objection(signal, price, signal.stop, rules.maker_fee)[0] is not None
+
+    def _claimed(self, signal: Signal) -> tuple[CellKey, Track]:
+        """Return the cell a signal belongs to, at the cost it claims."""
+        key = self._key(signal.strategy, signal.instrument)
+        track = self._cells.track(key)
+        if signal.cost_bp > 0.0:
+            track.cost_bp = signal.cost_bp
+        return key, track
+
+    def _plan_objection(
+        self, signal: Signal, price: float, stop: float | None, maker_fee: Decimal
+    ) -> tuple[ReasonCode | None, float, float]:
+        profile = self._profiles.get(signal.strategy)
+        if profile is None:
+            return None, 0.0, 0.0
+        if profile.needs_rebate and maker_fee >= 0:
+            return ReasonCode.NO_REBATE, float(maker_fee) * 1e4, 0.0
+        fault = _plan_fault(profile, signal, price, stop, self._walked.get(signal.strategy))
+        return (None, 0.0, 0.0) if fault is None else (ReasonCode.EDGE, fault.number, fault.limit)
 
     def belief(self, strategy: str, instrument: str) -> Belief:
         """Return what is believed of the cell in which a strategy would trade now."""

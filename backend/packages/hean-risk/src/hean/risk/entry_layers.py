@@ -109,6 +109,10 @@ class EntryLayers:
         place = self._preparation.place(signal, sentinel.state.equity)
         return Wish(signal, entry, place, verdict)
 
+    def fails_plan(self, signal: Signal) -> bool:
+        """Return whether a refused signal's plan fails a check, whatever refused it."""
+        return self._guard.note_refused(signal)
+
     def is_small(self, wish: Wish) -> bool:
         probing = self._guard.enforces and wish.verdict.mode is GuardMode.PROBE
         return probing or self._sentinel.streaks.is_cautious(wish.signal.strategy)

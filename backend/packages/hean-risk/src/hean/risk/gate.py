@@ -182,6 +182,7 @@ class RiskGate:
                 limit=significant(refused.limit),
                 side=signal.side,
                 sentence=refused.sentence,
+                fails_plan=counted and self._layers.fails_plan(signal),
             )
         )
         if counted:

@@ -86,6 +86,7 @@ class SignalRejected(Event, frozen=True, kw_only=True):
     """A refusal with the number that decided and its limit.
 
     From the gate it answers a `Signal`; from a strategy it ends an evaluation that became none.
+    `fails_plan` says that the signal's plan does not pay, whatever refused it.
     """
 
     key_field: ClassVar[str] = "strategy"
@@ -100,6 +101,7 @@ class SignalRejected(Event, frozen=True, kw_only=True):
     refused_by: RefusedBy = RefusedBy.GATE
     side: Side | None = None
     sentence: str = ""
+    fails_plan: bool = False
 
 
 class EdgeGuardChanged(Event, frozen=True, kw_only=True):
