@@ -36,6 +36,20 @@ def test_the_mark_is_the_venues_until_it_is_old() -> None:
     assert (found.source, found.price) == ("quote", 60_000.1)
 
 
+def test_a_quote_is_as_new_as_the_image_that_shows_it_unchanged() -> None:
+    """A newer book with the same best prices makes the quote younger; other best prices do not."""
+    system = MiniSystem()
+    system.take(quote(60_000.0, 60_000.1, at=START))
+    system.take(book(60_000.0, 60_000.1, at=START + 8 * SECOND))
+    found = system.view.mark(BTC)
+    assert found is not None
+    assert (found.source, found.ts_ns) == ("quote", START + 8 * SECOND)
+    system.take(book(60_001.0, 60_001.1, at=START + 9 * SECOND))
+    found = system.view.mark(BTC)
+    assert found is not None
+    assert (found.price, found.ts_ns) == (60_000.05, START)
+
+
 def test_on_bars_a_mark_older_than_the_last_bar_is_old() -> None:
     """Where quotes are synthetic the newest bar decides the age, and the quote's mid is next."""
     system = MiniSystem()

@@ -17,12 +17,11 @@ from hean.core.ids import client_order_id
 from hean.core.instruments import ZERO
 from hean.core.testing import BTC, START, btc_perpetual, btc_spot
 from hean.strategies.decisions import Outputs, Plan, State
-from hean.strategies.desk import Holding
+from hean.strategies.desk import Holding, may_open_short
 from hean.strategies.quoting import (
     QuoteDesk,
     ended_quote,
     flatten,
-    may_open_short,
     pull_quotes,
     quote,
     rest_exit,

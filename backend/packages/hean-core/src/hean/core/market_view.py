@@ -2,7 +2,8 @@
 
 It stands first among the features, so every later handler of the same event sees it updated.
 The mark is `MarkPrice` unless it is older than 5 s (on bars: than the last bar), then the quote's
-mid, else the last trade where only trades come, else the bar's close.
+mid, else the last trade where only trades come, else the bar's close. A quote that a newer book
+image shows unchanged is as new as that image.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class MarketView:
         if mark is not None and not self._is_old(mark, quote, bar):
             return Mark(mark.mark, mark.ts_init, "mark")
         if quote is not None:
-            return Mark((quote.bid + quote.ask) / 2.0, quote.ts_init, "quote")
+            return Mark((quote.bid + quote.ask) / 2.0, self._confirmed(quote), "quote")
         trade = self.trades.get(instrument)
         if trade is not None:
             return Mark(trade.price, trade.ts_init, "trade")
@@ -96,6 +97,14 @@ class MarketView:
             return trade.price
         bar = self.bars.get(instrument)
         return bar.close if bar is not None else None
+
+    def _confirmed(self, quote: Quote) -> int:
+        """Return when the touch was last seen: some feeds tell a quote only where it changes."""
+        book = self.books.get(quote.instrument)
+        if book is None or book.ts_init <= quote.ts_init or not book.bids or not book.asks:
+            return quote.ts_init
+        same = book.bids[0][0] == quote.bid and book.asks[0][0] == quote.ask
+        return book.ts_init if same else quote.ts_init
 
     @staticmethod
     def _is_old(mark: MarkPrice, quote: Quote | None, bar: Bar | None) -> bool:

@@ -157,6 +157,11 @@ def touch(quote: Quote, sign: int, *, passive: bool) -> float:
     return quote.bid if (sign > 0) is passive else quote.ask
 
 
+def may_open_short(instrument: Instrument) -> bool:
+    """Return whether a sale may open a position: not of spot that cannot be borrowed."""
+    return instrument.borrowable or not instrument.is_spot
+
+
 def book_refusal(book_at: int, now: int, oldest_ns: int) -> Refusal | None:
     """Return why depth last seen at `book_at` (-1: not since a gap) does not serve, or None."""
     if book_at < 0:

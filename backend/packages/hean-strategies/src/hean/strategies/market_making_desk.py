@@ -10,11 +10,11 @@ from pydantic import Field
 from hean.core.events import OrderStyle, PlanFault, Quote
 from hean.strategies.base import StrategySection
 from hean.strategies.decisions import Plan, fee_bp
-from hean.strategies.desk import micro_bp, mid
+from hean.strategies.desk import may_open_short, micro_bp, mid
 from hean.strategies.pace import SECOND_NS
 from hean.strategies.quote_model import Intensity, half_spread_bp
 from hean.strategies.quote_proof import QuoteProof
-from hean.strategies.quoting import MakerDesk, may_open_short
+from hean.strategies.quoting import MakerDesk
 from hean.strategies.spec import INVENTORY_NEUTRAL_MM, tunable
 from hean.strategies.windows import Average
 

@@ -24,7 +24,6 @@ from hean.core.events import (
     SignalWithdrawn,
 )
 from hean.core.ids import client_order_id, signal_id
-from hean.core.instruments import Instrument
 from hean.strategies.decisions import NOTHING, Outputs, Plan, State, leave, wish
 from hean.strategies.desk import Desk, wished
 from hean.strategies.quote_model import Markouts
@@ -71,11 +70,6 @@ def count_fill(desk: MakerDesk, event: OrderFilled) -> Quoted | None:
     if order is not None:
         desk.markouts.on_fill(event.ts_init, order.sign, float(event.price))
     return order
-
-
-def may_open_short(instrument: Instrument) -> bool:
-    """Return whether a sale may open a position: not of spot that cannot be borrowed."""
-    return instrument.borrowable or not instrument.is_spot
 
 
 def quote(state: State, desk: QuoteDesk, now: int, plans: Sequence[Plan]) -> Outputs:

@@ -29,7 +29,7 @@ from hean.core.events import (
 )
 from hean.strategies.base import DeskState, Parameters, Strategy, StrategySection, hear
 from hean.strategies.decisions import NOTHING, Outputs, Plan, fee_bp, guard_stop, refuse
-from hean.strategies.desk import book_refusal, mid
+from hean.strategies.desk import book_refusal, may_open_short, mid
 from hean.strategies.liquidations import LiquidationFlow
 from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
 from hean.strategies.quote_model import Markouts
@@ -38,7 +38,6 @@ from hean.strategies.quoting import (
     count_fill,
     ended_quote,
     flatten,
-    may_open_short,
     pull_quotes,
     quote,
     rest_exit,
