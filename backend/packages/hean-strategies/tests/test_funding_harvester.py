@@ -12,6 +12,7 @@ from hean.core.events import (
     FundingRate,
     Heartbeat,
     Intent,
+    MarkPrice,
     Need,
     OrderStyle,
     Quote,
@@ -248,6 +249,23 @@ def test_on_bars_both_legs_leave_at_the_quotes_of_their_time() -> None:
         price = met.ask if one.side is Side.BUY else met.bid
         assert one.limit == pytest.approx(price * (1.0 + one.side.sign * 5e-4))
     assert len({one.closed_at for one in found.outcomes}) == 1
+
+
+def test_no_pair_is_opened_that_its_margin_would_close_at_once() -> None:
+    """Where three day volatilities exceed the margin buffer the pair is INELIGIBLE, not churned."""
+    log = _bars(80, 30.0, HOUR, hedged=True)
+    wild = [
+        msgspec.structs.replace(one, mark=PRICE * (1.05 if one.ts_init // HOUR % 2 else 0.95))
+        if isinstance(one, MarkPrice)
+        else one
+        for one in log.events
+    ]
+    found = Bench(build(FundingHarvester, log), log).run(wild)
+    late = [one for one in found.entries if one.ts_init > START + 26 * HOUR]
+    assert not late
+    refused = [one for one in found.refusals if one.code is ReasonCode.INELIGIBLE]
+    assert refused
+    assert refused[0].number < refused[0].limit
 
 
 def test_on_five_minute_bars_an_unhedged_bet_takes_too() -> None:

@@ -135,6 +135,15 @@ def carry_bp(rate: float, persistence: float, horizon: int) -> float:
     return total
 
 
+def margin(desk: FundingDesk, section: FundingSettings, adverse: float) -> tuple[float, float]:
+    """Return the margin buffer after an adverse move, and the three day volatilities it must hold.
+
+    As fractions of notional; the second is NaN, which demands nothing, until a day is known.
+    """
+    buffer = 1.0 / section.assumed_leverage - _MAINTENANCE - adverse
+    return buffer, 3.0 * desk.marks.deviation(2)
+
+
 def exit_reason(desk: FundingDesk, section: FundingSettings, now: int) -> str:
     """Return why a hedged position ends: carry gone, basis against it, margin thin, or time."""
     holding = desk.holding
@@ -148,10 +157,9 @@ def exit_reason(desk: FundingDesk, section: FundingSettings, now: int) -> str:
     basis = basis_bp(desk)
     if (desk.basis_at_entry - basis) * holding.sign >= section.basis_stop_bp:
         return "basis moved against the position"
-    day = desk.marks.deviation(2)
     adverse = max(0.0, (holding.entry / desk.mark - 1.0) * holding.sign) if desk.mark else 0.0
-    buffer = 1.0 / section.assumed_leverage - _MAINTENANCE - adverse
-    if day == day and buffer < 3.0 * day:
+    buffer, needed = margin(desk, section, adverse)
+    if buffer < needed:
         return "margin buffer under three day volatilities"
     if now - holding.opened_at >= FUNDING_HARVESTER.time_stop_seconds * SECOND_NS:
         return "time stop of 21 intervals"

@@ -43,6 +43,7 @@ from hean.strategies.funding_desk import (
     fixed_share,
     forecast,
     has_cast,
+    margin,
     settle,
 )
 from hean.strategies.groups import (
@@ -263,6 +264,9 @@ def _hedged(
         return refuse(
             state, perpetual, now, ReasonCode.EDGE, carry - cost, section.minimum_carry_bp
         )
+    buffer, needed = margin(perpetual, section, 0.0)
+    if buffer < needed:
+        return refuse(state, perpetual, now, ReasonCode.INELIGIBLE, buffer, needed)
     common = Plan(
         sign=sign,
         style=OrderStyle.LIMIT_IOC,
