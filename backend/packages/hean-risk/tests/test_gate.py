@@ -386,7 +386,8 @@ def test_decisions_are_the_same_bytes_in_every_run() -> None:
 def test_a_signal_sized_to_zero_counts_in_the_size_factor() -> None:
     """The planner's k is the median over what was refused for its size as much as over orders."""
     system = RiskSystem("alpha", capital="100")
-    want(system, instrument=BTC, confidence=0.0001)
-    assert system.of(SignalRejected)[-1].code is ReasonCode.POSITION_SIZER_ZERO
+    for number in range(50):
+        want(system, instrument=BTC, number=number, confidence=0.0001)
+        assert system.of(SignalRejected)[-1].code is ReasonCode.POSITION_SIZER_ZERO
     found = {one.strategy: one.size_factor for one in system.risk.sentinel.envelope().strategies}
     assert found["alpha"] == pytest.approx(0.5, abs=1e-3)

@@ -111,9 +111,16 @@ class Rooms:
             kept.pop(0)
 
     def size_factor(self, strategy: str) -> float:
-        """Return the median size factor of the strategy's last signals; 1 before any."""
+        """Return the median size factor of the strategy's last fifty signals, 1 before these.
+
+        Of fewer none is taken: one small signal could switch a strategy off for good.
+        """
         kept = self._standing.state.factors.get(strategy)
-        return sorted(kept)[len(kept) // 2] if kept else 1.0
+        if kept is None or len(kept) < MOST_FACTORS:
+            return 1.0
+        place = MOST_FACTORS // 2
+        ordered = sorted(kept)
+        return round((ordered[place - 1] + ordered[place]) / 2.0, 9)
 
     def _free_balance(self) -> Decimal:
         """Return equity less the maintenance margin of the net positions."""
