@@ -82,12 +82,15 @@ class Sums:
         coin, net = self.nets.get(line.instrument, (line.coin, 0.0))
         self.nets[line.instrument] = (coin, net + notional)
 
-    def copy(self) -> Sums:
-        """Return an independent copy."""
+    def with_lines(self, lines: Sequence[Line], scale: float) -> Sums:
+        """Return a copy with lines counted `scale` times."""
         other = Sums()
-        for name in Sums.__slots__:
-            setattr(other, name, getattr(self, name))
+        other.signed, other.shocked, other.gross = self.signed, self.shocked, self.gross
+        other.perpetual, other.spread, other.stopped = self.perpetual, self.spread, self.stopped
+        other.rise, other.fall, other.maintenance = self.rise, self.fall, self.maintenance
         other.nets = dict(self.nets)
+        for line in lines:
+            other.add(line, scale)
         return other
 
 
@@ -119,31 +122,45 @@ class Outlook:
     Between these lies every other outcome: an order on the far side only takes from the loss.
     """
 
-    __slots__ = ("asks", "bids", "every")
+    __slots__ = ("asks", "bids", "every", "has_loose")
 
     def __init__(self) -> None:
         self.every, self.bids, self.asks = Sums(), Sums(), Sums()
+        self.has_loose = False
 
-    def add(self, line: Line, scale: float = 1.0) -> None:
-        """Count a line, `scale` times, wherever it may have filled."""
-        self.every.add(line, scale)
+    def add(self, line: Line) -> None:
+        """Count a line wherever it may have filled."""
+        self.every.add(line)
+        self.has_loose = self.has_loose or line.is_loose
         if not line.is_loose or line.notional > 0.0:
-            self.bids.add(line, scale)
+            self.bids.add(line)
         if not line.is_loose or line.notional < 0.0:
-            self.asks.add(line, scale)
+            self.asks.add(line)
 
     def worst(self, equity: float) -> float:
         """Return the largest scenario loss in USDT of what may become, never below 0."""
-        return max(worst_loss(one, equity) for one in (self.every, self.bids, self.asks))
+        views = (self.every, self.bids, self.asks) if self.has_loose else (self.every,)
+        return max([worst_loss(one, equity) for one in views])
 
-    def with_lines(self, lines: Sequence[Line], scale: float) -> Outlook:
-        """Return a copy with lines counted `scale` times."""
+    def with_lines(self, lines: Sequence[Line]) -> Outlook:
+        """Return a copy with lines in it."""
         other = Outlook()
-        other.every, other.bids = self.every.copy(), self.bids.copy()
-        other.asks = self.asks.copy()
+        other.every, other.bids = self.every.with_lines((), 1.0), self.bids.with_lines((), 1.0)
+        other.asks, other.has_loose = self.asks.with_lines((), 1.0), self.has_loose
         for line in lines:
-            other.add(line, scale)
+            other.add(line)
         return other
+
+    def changed_by(self, lines: Sequence[Line]) -> list[tuple[Sums, Sequence[Line]]]:
+        """Return what lines change, each view with the lines that count there; all fills first."""
+        found: list[tuple[Sums, Sequence[Line]]] = [(self.every, lines)]
+        bids = [one for one in lines if not one.is_loose or one.notional > 0.0]
+        asks = [one for one in lines if not one.is_loose or one.notional < 0.0]
+        if self.has_loose or len(bids) < len(lines) > len(asks):
+            found.extend(
+                (sums, mine) for sums, mine in ((self.bids, bids), (self.asks, asks)) if mine
+            )
+        return found
 
 
 def fits_surely(gross: float, half_spread: float, limit: float) -> bool:
@@ -157,25 +174,34 @@ def largest_scale(book: Outlook, lines: Sequence[Line], equity: float, limit: fl
     1 when they fit in full, also when they mend a book that does not fit without them.
     """
     before = book.worst(equity)
-    if _fits(book.with_lines(lines, 1.0), equity, limit, before):
+    changed = book.changed_by(lines)
+    if _fits(changed, 1.0, equity, limit, before):
         return 1.0
     if before > limit:
         return 0.0
     low, high = 0.0, 1.0
     for _ in range(_STEPS):
         middle = (low + high) / 2.0
-        if _fits(book.with_lines(lines, middle), equity, limit, before):
+        if _fits(changed, middle, equity, limit, before):
             low = middle
         else:
             high = middle
     return low
 
 
-def _fits(after: Outlook, equity: float, limit: float, before: float) -> bool:
+def _fits(
+    changed: Sequence[tuple[Sums, Sequence[Line]]],
+    scale: float,
+    equity: float,
+    limit: float,
+    before: float,
+) -> bool:
     """Return whether all of it fits once filled, and nothing it may become is worse than before."""
-    if worst_loss(after.every, equity) > limit:
-        return False
-    return after.worst(equity) <= max(limit, before)
+    for sums, lines in changed:
+        if worst_loss(sums.with_lines(lines, scale), equity) > limit:
+            return False
+        limit = max(limit, before)
+    return True
 
 
 def _dispersion(sums: Sums) -> float:

@@ -173,7 +173,7 @@ class BookTails:
 
     def _tail_scale(self, book: Outlook, lines: Sequence[Line]) -> float:
         """Return the share that the CVaR limit lets through; CVaR is convex, so a chord is safe."""
-        limit, after = self.tail_limit, book.with_lines(lines, 1.0)
+        limit, after = self.tail_limit, book.with_lines(lines)
         whole = self._tail(after)
         if whole <= limit:
             return 1.0
