@@ -2,12 +2,20 @@
 
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from hean.app.testing import FinishedRun, finish_run, open_dataset, settings_with
 from hean.core.bus import Stage
-from hean.core.events import Event, RiskEnvelope
+from hean.core.events import (
+    ActiveStrategiesChanged,
+    CapitalAllocated,
+    Event,
+    OperatorCommand,
+    RiskEnvelope,
+    WalletUpdated,
+)
 from hean.main import TradingSystem
 
 TOLERANCE = Decimal("1E-9")
@@ -52,3 +60,54 @@ def test_it_holds_under_any_method(
     run = finish_run(open_dataset(bars, tmp_path, settings, watch=watch))
     assert Decimal(run.summary["budgets"]["deployable_min_margin"]) >= 0
     _hold(found, reserve)
+
+
+def _command(system: TradingSystem, word: str, strategy: str) -> OperatorCommand:
+    now = system.agenda.now
+    return OperatorCommand(
+        ts_event=now, ts_init=now, command=word, operator="o", reason="r",
+        arguments=(("strategy", strategy),),
+    )  # fmt: skip
+
+
+def _flow(system: TradingSystem, amount: int) -> WalletUpdated:
+    now, wallet = system.agenda.now, system.wallet
+    return WalletUpdated(
+        ts_event=now, ts_init=now, wallet=wallet, available=wallet, transfer=Decimal(amount)
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_budgets_never_exceed_deployable_whatever_joins_or_leaves(
+    bars: Path, tmp_path: Path, seed: int
+) -> None:
+    """Strategies come and go, money too, old sets and allocations arrive late: the budgets fit."""
+    seen: list[ActiveStrategiesChanged | CapitalAllocated] = []
+    session = open_dataset(bars, tmp_path, settings_with())
+    system, draw = session.system, Random(seed)
+    for kind in (ActiveStrategiesChanged, CapitalAllocated):
+        system.bus.subscribe(kind, seen.append, stage=Stage.REPORTS, owner="witness")
+    sizes: set[int] = set()
+    for turn in range(6000):
+        event = session.next_event()
+        assert event is not None
+        session.take(event)
+        if turn % 20 or not seen:
+            continue
+        word = draw.choice(("strategy_off", "strategy_on", "strategy_auto"))
+        amount = draw.choice((-60, -20, 20, 70)) if system.wallet > 150 else 100
+        system.kernel.take(
+            draw.choice(
+                (
+                    _command(system, word, draw.choice(system.portfolio.kinship.names)),
+                    _flow(system, amount),
+                    draw.choice(seen),
+                )
+            )
+        )
+        found = system.risk.sentinel.envelope()
+        _hold([found], "0.2")
+        assert all(one.active or one.budget == 0 for one in found.strategies)
+        sizes.add(sum(one.budget > 0 for one in found.strategies))
+    session.journal.close()
+    assert len(sizes) > 2
