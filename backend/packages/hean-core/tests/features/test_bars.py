@@ -14,7 +14,7 @@ from hean.core.features import (
 )
 from hean.core.features.bars import QUARTER_NS
 from hean.core.features.frame import FrameRow
-from hean.core.features.frame_batch import average_true_range_batch
+from hean.core.features.frame_batch import average_true_range_batch, donchian_batch
 
 MINUTE_NS = 60_000_000_000
 
@@ -77,6 +77,21 @@ def test_donchian_holds_the_extremes_of_its_bars() -> None:
     assert channel.ready
     assert (channel.high, channel.low) == (108, 100)
     assert channel.location(106) == 0.75
+
+
+@pytest.mark.parametrize("bars", [20, 96])
+def test_the_channel_and_the_place_in_it_equal_their_batch_forms(bars: int) -> None:
+    """Over 60,000 bars high, low and location have every bit of their columns."""
+    generator = np.random.default_rng(14)
+    close = 120_000 + np.cumsum(generator.integers(-9, 10, 60_000))
+    high, low = close + generator.integers(0, 9, 60_000), close - generator.integers(0, 9, 60_000)
+    high[1000:1200], low[1000:1200], close[1000:1200] = 5000, 5000, 5000
+    channel, live = Donchian.of(bars), list[tuple[float, float, float]]()
+    for one in zip(high.tolist(), low.tolist(), close.tolist(), strict=True):
+        channel.update(*one[:2])
+        live.append((channel.high, channel.low, channel.location(one[2])))
+    found = np.stack(donchian_batch(high, low, close, bars), axis=1)
+    assert np.array_equal(found, live)
 
 
 def test_bars_join_to_whole_quarters() -> None:

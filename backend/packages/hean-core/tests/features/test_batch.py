@@ -12,6 +12,7 @@ from hean.core.features import FeatureSet, FrameBuilder, FrameRow, MicroPriceTab
 from hean.core.features.bars import MinuteBars
 from hean.core.features.batch import features_batch
 from hean.core.features.columns import Integers
+from hean.core.features.flow import Toxicity
 from hean.core.features.frame_batch import (
     QuoteColumns,
     TradeColumns,
@@ -245,3 +246,28 @@ def features_of_path(sign: int) -> FrameFeatures:
     for row in rows()[:4000]:
         features.update(replace(row, return_e9=sign * row.return_e9))
     return features.read(features.regime_inputs())
+
+
+def test_toxicity_of_a_week_equals_its_batch_form() -> None:
+    """Sampled every ten seconds VPIN and its percentile have the live bits, learnt or not."""
+    rows = 7 * 8_640
+    generator = np.random.default_rng(17)
+    volumes = generator.integers(0, 900, (2, rows)) * (generator.random((2, rows)) < 0.3)
+    columns = {
+        name: np.ones(rows, dtype=np.int64)
+        for name in FrameRow.__struct_fields__
+        if name != "book_ready"
+    }
+    midnight = 1_750_032_000 // 86_400 * 86_400
+    columns |= {"second": midnight - 50 + 10 * np.arange(rows)}
+    columns |= {"buy_lots": volumes[0], "sell_lots": volumes[1]}
+    machine, live = Toxicity.of(), list[tuple[float, float]]()
+    for row in zip(
+        columns["second"].tolist(), volumes[0].tolist(), volumes[1].tolist(), strict=True
+    ):
+        machine.update(*row)
+        live.append((machine.value, machine.percentile))
+    batch = features_batch(columns, 0.1)
+    for name, expected in zip(("vpin", "vpin_percentile"), np.array(live).T, strict=True):
+        assert np.array_equal(batch[name], expected, equal_nan=True), name
+        assert np.count_nonzero(~np.isnan(expected)) > 20_000, name

@@ -122,3 +122,17 @@ def test_the_first_seconds_know_nothing(rows: int) -> None:
     """Before a minute every column of trend is NaN."""
     columns = trend_batch(changes_of(rows, 2), np.full(rows, math.nan))
     assert all(np.isnan(column).all() for column in columns.values())
+
+
+def test_a_learnt_spread_percentile_equals_its_live_form() -> None:
+    """Sampled over eighteen days the hour-of-week percentile is known and has the live bits."""
+    rows = 60_000
+    _, bids, asks = (one[:rows] for one in touches())
+    seconds = FIRST + 26 * np.arange(rows)
+    spread, live = Spread.of(), list[float]()
+    for second, bid, ask in zip(seconds.tolist(), bids.tolist(), asks.tolist(), strict=True):
+        spread.update(second, bid, ask)
+        live.append(spread.percentile)
+    found = spread_batch(seconds, bids, asks)["spread_percentile"]
+    assert np.array_equal(found, live, equal_nan=True)
+    assert np.count_nonzero(~np.isnan(found)) > 10_000

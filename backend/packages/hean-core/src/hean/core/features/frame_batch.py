@@ -6,7 +6,13 @@ import msgspec
 import numpy as np
 
 from hean.core.features.bars import ATR_A, ATR_B, ATR_BARS, MINUTE
-from hean.core.features.columns import Floats, Integers, filter_batch, quantised_log_batch
+from hean.core.features.columns import (
+    Floats,
+    Integers,
+    filter_batch,
+    quantised_log_batch,
+    rolling_maximum_batch,
+)
 from hean.core.features.exact import NAN
 
 
@@ -141,3 +147,14 @@ def average_true_range_batch(high: Integers, low: Integers, close: Integers) -> 
     values = filter_batch(ranges, ATR_A, ATR_B)[0]
     values[: ATR_BARS - 1] = NAN
     return values
+
+
+def donchian_batch(
+    high: Integers, low: Integers, close: Integers, bars: int
+) -> tuple[Floats, Floats, Floats]:
+    """Return the columns of `Donchian`: highest, lowest, and where each close stands between."""
+    highest = rolling_maximum_batch(high, bars).astype(np.float64)
+    lowest = -rolling_maximum_batch(-low, bars).astype(np.float64)
+    place = np.full(len(close), 0.5)
+    np.divide(close - lowest, highest - lowest, out=place, where=highest > lowest)
+    return highest, lowest, place
