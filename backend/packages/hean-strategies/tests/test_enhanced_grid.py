@@ -31,8 +31,8 @@ from hean.core.events import (
 from hean.core.features import RegimeInputs, RegimeMachine
 from hean.core.features.batch_series import reversion_batch, trend_batch, volatility_batch
 from hean.core.ids import client_order_id
-from hean.core.synthetic.paths import reversion, walk
-from hean.core.testing import BTC, MINUTE, SECOND, START, bar, btc_perpetual
+from hean.core.synthetic.paths import merged, reversion, walk
+from hean.core.testing import BTC, MINUTE, SECOND, START, bar, book, btc_perpetual
 from hean.strategies.bench import Log, Position, build
 from hean.strategies.enhanced_grid import EnhancedGrid
 from hean.strategies.quote_bench import QuoteBench
@@ -304,6 +304,19 @@ def test_lacking_evidence_refuses(changes: dict[str, float], code: ReasonCode) -
     found = _bench(_events(_path((0, 0.0), (30, 0.0)), msgspec.structs.replace(LIKELY, **changes)))
     assert not found.entries
     assert found.codes()[code] >= 30
+
+
+def test_a_touch_that_the_book_confirms_is_fresh() -> None:
+    """Without news of the touch for minutes nothing is built, unless book images show it as is."""
+    events = _events(_path((0, 0.0), (60, 0.0)))
+    cut = BEGIN + (WARM - 30) * SECOND
+    silent = [one for one in events if not (isinstance(one, Quote) and one.ts_init > cut)]
+    assert set(_bench(silent).codes()) >= {ReasonCode.STALE}
+    last = [one for one in silent if isinstance(one, Quote)][-1]
+    beats = [one.ts_init for one in silent if isinstance(one, Heartbeat) and one.ts_init > cut]
+    images = [book(last.bid, last.ask, at=at) for at in beats]
+    assert not _bench(silent).entries
+    assert _bench(merged(silent, images)).entries
 
 
 def test_an_unchanged_rung_keeps_its_order() -> None:

@@ -26,12 +26,13 @@ from hean.core.events import (
     Signal,
 )
 from hean.core.features import MicroPriceTable
+from hean.core.instruments import InstrumentKind
 from hean.core.synthetic.paths import walk
 from hean.core.testing import BTC, SECOND, START, book, btc_perpetual
 from hean.strategies.bench import Bench, Log, build
 from hean.strategies.decisions import round_trip_bp
 from hean.strategies.hf_scalping import HFScalping
-from hean.strategies.testing import check_strategy
+from hean.strategies.testing import check_strategy, mirror_log
 
 PRICE = 60_000.0
 FREE = msgspec.structs.replace(
@@ -227,6 +228,19 @@ def test_a_position_is_left_by_time() -> None:
     held = [one.closed_at - one.opened_at for one in found.outcomes if one.reason == "time"]
     assert held
     assert all(60 * SECOND <= one <= 90 * SECOND for one in held)
+
+
+def test_spot_that_cannot_be_borrowed_is_not_sold() -> None:
+    """A forecast down on such spot is NO_BORROW and no attempt; the same forecast up is bought."""
+    log = _log(_planted(600))
+    spot = msgspec.structs.replace(FREE, kind=InstrumentKind.SPOT)
+    up = msgspec.structs.replace(log, instruments=(spot,))
+    down = msgspec.structs.replace(mirror_log(up), instruments=(spot,))
+    bought = Bench(build(HFScalping, up), up).run(up.events)
+    assert bought.entries
+    found = Bench(build(HFScalping, down), down).run(down.events)
+    assert not [one for one in found.entries if one.side is Side.SELL]
+    assert found.codes()[ReasonCode.NO_BORROW] >= 10
 
 
 def test_a_wide_spread_opens_nothing() -> None:

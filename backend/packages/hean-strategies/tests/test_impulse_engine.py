@@ -20,6 +20,7 @@ from hean.core.events import (
     RegimeChanged,
     Side,
 )
+from hean.core.instruments import InstrumentKind
 from hean.core.synthetic.paths import walk
 from hean.core.testing import BTC, HOUR, SECOND, START, book, btc_perpetual, trade
 from hean.strategies.bench import Bench, Log, build
@@ -114,6 +115,17 @@ def test_a_mirrored_burst_is_sold() -> None:
     """The mirrored log gives one sell."""
     found = _bench(mirror_log(_log(_burst())).events)
     assert [one.side for one in found.entries] == [Side.SELL]
+
+
+def test_spot_that_cannot_be_borrowed_is_not_sold() -> None:
+    """A burst down on such spot is NO_BORROW, one up is bought."""
+    spot = msgspec.structs.replace(btc_perpetual(), kind=InstrumentKind.SPOT)
+    up = msgspec.structs.replace(_log(_burst()), instruments=(spot,))
+    down = msgspec.structs.replace(mirror_log(up), instruments=(spot,))
+    assert Bench(build(ImpulseEngine, up), up).run(up.events).entries
+    found = Bench(build(ImpulseEngine, down), down).run(down.events)
+    assert not found.entries
+    assert ReasonCode.NO_BORROW in found.codes()
 
 
 @pytest.mark.parametrize(

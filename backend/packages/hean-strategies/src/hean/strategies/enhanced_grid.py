@@ -11,6 +11,7 @@ from math import sqrt
 
 from hean.core.events import (
     Bar,
+    BookUpdate,
     Event,
     Frame,
     Heartbeat,
@@ -84,10 +85,13 @@ def step(state: GridState, event: Event, parameters: _Run) -> tuple[GridState, O
     match event:
         case Quote():
             desk = state.desks[event.instrument]
-            desk.quote = event
+            desk.quote, desk.seen_at = event, event.ts_init
             if desk.ladder is None and desk.holding is None:
                 return state, NOTHING
             return state, _manage(state, desk, event.ts_init)
+        case BookUpdate():
+            _confirm(state.desks[event.instrument], event)
+            return state, NOTHING
         case Frame():
             return state, _on_frame(state, event, parameters.section)
         case Bar():
@@ -103,6 +107,15 @@ def step(state: GridState, event: Event, parameters: _Run) -> tuple[GridState, O
             return state, _on_report(state, event)
 
 
+def _confirm(desk: GridDesk, event: BookUpdate) -> None:
+    """Note that the touch is what it was: some feeds tell a quote only where it changes."""
+    market = desk.quote
+    if market is None or not event.bids or not event.asks:
+        return
+    if event.bids[0][0] == market.bid and event.asks[0][0] == market.ask:
+        desk.seen_at = event.ts_init
+
+
 def _on_frame(state: GridState, event: Frame, section: GridSettings) -> Outputs:
     desk, now = state.desks[event.instrument], event.ts_init
     desk.frame = event
@@ -111,20 +124,18 @@ def _on_frame(state: GridState, event: Frame, section: GridSettings) -> Outputs:
     market = desk.quote
     if market is None:
         return refuse(state, desk, now, ReasonCode.WARMING_UP)
-    refusal = _gates(state, desk, market, now, section) or _evidence(desk, event, section)
+    refusal = _gates(state, desk, now, section) or _evidence(desk, event, section)
     if refusal is not None:
         return refuse(state, desk, now, *refusal)
     return _deploy(state, desk, event, market, section)
 
 
-def _gates(
-    state: GridState, desk: GridDesk, market: Quote, now: int, section: GridSettings
-) -> Refusal | None:
+def _gates(state: GridState, desk: GridDesk, now: int, section: GridSettings) -> Refusal | None:
     """Layers DATA, REGIME and PACE."""
     bars = float(desk.variance.count)
     if now < state.history_until or not desk.regime_ready or bars < _BARS_WARM_UP:
         return ReasonCode.WARMING_UP, bars, float(_BARS_WARM_UP)
-    age = now - market.ts_init
+    age = now - desk.seen_at
     if age > _FRESH_NS:
         return ReasonCode.STALE, age / SECOND_NS, _FRESH_NS / SECOND_NS
     age = now - desk.bar_at
@@ -254,7 +265,7 @@ def _manage(state: GridState, desk: GridDesk, now: int) -> Outputs:
     outputs = guard_stop(state, desk, now) or _aim(state, desk, ladder, market, now)
     if outputs or desk.exit is not None or now < desk.again_at:
         return outputs
-    stale = now - market.ts_init > _FRESH_NS
+    stale = now - desk.seen_at > _FRESH_NS
     if desk.regime is not Regime.RANGE or now - ladder.published < _REST_NS or stale:
         return NOTHING
     return _declare(state, desk, ladder, market, now)
@@ -369,7 +380,7 @@ class EnhancedGrid(Strategy[GridState, GridSettings]):
     """Rests rungs around a fixed anchor where price is proved to return, each with its target."""
 
     row = ENHANCED_GRID
-    listens = (Quote, Frame, Bar, Heartbeat)
+    listens = (Quote, BookUpdate, Frame, Bar, Heartbeat)
     section_type = GridSettings
     state_type = GridState
     step = staticmethod(step)

@@ -44,6 +44,8 @@ class GridDesk(QuoteDesk, kw_only=True):
     """The newest second, the volatility of bars, and the ladder with its targets at work."""
 
     frame: Frame | None = None
+    seen_at: int = 0
+    """When the touch was last told, or confirmed by the book."""
     close: float = nan
     bar_at: int = -1
     variance: Average = msgspec.field(default_factory=lambda: Average(half_life=_BARS_HALF_LIFE))

@@ -40,7 +40,7 @@ from hean.strategies.decisions import (
     refuse,
     round_trip_bp,
 )
-from hean.strategies.desk import Desk, book_refusal, micro_bp, mid, spread_bp, touch
+from hean.strategies.desk import Desk, book_refusal, may_open_short, micro_bp, mid, spread_bp, touch
 from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
 from hean.strategies.quote_model import Markouts
 from hean.strategies.settlement import SettlementClock
@@ -307,9 +307,15 @@ def _conditions(
         return ReasonCode.TOXICITY, toxicity, section.vpin_limit
     if desk.regime is Regime.RANGE:
         room = 1e4 * (features.vwap_60 / mid(quote) - 1.0) * sign
-        return None if room > 0.0 else (ReasonCode.EXHAUSTION, room if room == room else 0.0, 0.0)
-    drift = features.zeta_300 * sign
-    return None if drift >= -0.5 else (ReasonCode.HORIZONS, drift if drift == drift else 0.0, -0.5)
+        if not room > 0.0:
+            return ReasonCode.EXHAUSTION, room if room == room else 0.0, 0.0
+    else:
+        drift = features.zeta_300 * sign
+        if not drift >= -0.5:
+            return ReasonCode.HORIZONS, drift if drift == drift else 0.0, -0.5
+    if sign < 0 and not may_open_short(desk.specification):
+        return ReasonCode.NO_BORROW, 0.0, 0.0
+    return None
 
 
 def _plan(

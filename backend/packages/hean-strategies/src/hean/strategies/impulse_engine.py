@@ -40,7 +40,7 @@ from hean.strategies.decisions import (
     refuse,
     round_trip_bp,
 )
-from hean.strategies.desk import Desk, Holding, mid, spread_bp, touch
+from hean.strategies.desk import Desk, Holding, may_open_short, mid, spread_bp, touch
 from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
 from hean.strategies.reversal_model import VETO, ReversalModel, judged
 from hean.strategies.settlement import SettlementClock
@@ -282,6 +282,8 @@ def _layers(
         return ReasonCode.EXHAUSTION, _known(gone), 6.0
     if not features.jump_share <= 0.8:
         return ReasonCode.EXHAUSTION, _known(features.jump_share), 0.8
+    if sign < 0 and not may_open_short(desk.specification):
+        return ReasonCode.NO_BORROW, 0.0, 0.0
     return None
 
 

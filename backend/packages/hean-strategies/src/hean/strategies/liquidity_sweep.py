@@ -40,7 +40,7 @@ from hean.strategies.decisions import (
     refuse,
     round_trip_bp,
 )
-from hean.strategies.desk import Desk, book_refusal, mid, spread_bp, touch
+from hean.strategies.desk import Desk, book_refusal, may_open_short, mid, spread_bp, touch
 from hean.strategies.liquidations import LiquidationFlow
 from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
 from hean.strategies.spec import LIQUIDITY_SWEEP, tunable
@@ -272,7 +272,11 @@ def _conditions(
     if not is_told or not (sweep.liquidated or drop >= _INTEREST_DROP):
         return ReasonCode.FLOW, drop if drop == drop else 0.0, _INTEREST_DROP
     trend = features.zeta_3600 * sign
-    return (ReasonCode.HORIZONS, trend, -_AGAINST) if trend <= -_AGAINST else None
+    if trend <= -_AGAINST:
+        return ReasonCode.HORIZONS, trend, -_AGAINST
+    if sign < 0 and not may_open_short(desk.specification):
+        return ReasonCode.NO_BORROW, 0.0, 0.0
+    return None
 
 
 def _plan(desk: SweepDesk, sweep: Sweep, features: FrameFeatures, market: Quote) -> Plan:
