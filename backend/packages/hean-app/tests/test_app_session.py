@@ -10,6 +10,12 @@ from hean.core.journal import SqliteJournal
 EVENTS = 6000
 
 
+def _folder(parent: Path, name: str) -> Path:
+    made = parent / name
+    made.mkdir()
+    return made
+
+
 def test_a_resumed_session_ends_like_one_never_stopped(
     bars: Path, backtested: FinishedRun, tmp_path: Path
 ) -> None:
@@ -39,6 +45,30 @@ def test_peeking_takes_nothing(bars: Path, tmp_path: Path) -> None:
     assert session.next_event() is not seen
     assert session.feed_events == 0
     session.journal.close()
+
+
+def test_pulling_takes_what_was_peeked_at_first(bars: Path, tmp_path: Path) -> None:
+    """A pull takes so many events in order, the peeked one first, and none beyond them."""
+    session = open_dataset(bars, tmp_path, settings_with())
+    one_by_one = open_dataset(bars, _folder(tmp_path, "other"), settings_with())
+    expected = [one_by_one.next_event() for _ in range(6)]
+    assert session.peek() == expected[0]
+    assert session.pull(5) == 5
+    assert session.feed_events == 5
+    assert session.next_event() == expected[5]
+    for one in (session, one_by_one):
+        one.journal.close()
+
+
+def test_a_pull_at_the_end_of_the_feed_is_short(bars: Path, tmp_path: Path) -> None:
+    """At its end the feed gives what is left, then nothing."""
+    session = open_dataset(bars, tmp_path, settings_with())
+    whole = sum(1 for _ in session.feed.events())
+    session.journal.close()
+    again = open_dataset(bars, _folder(tmp_path, "again"), settings_with())
+    assert again.pull(whole + 1) == whole
+    assert again.pull(1) == 0
+    again.journal.close()
 
 
 def test_facts_bring_the_settings_back(bars: Path, tmp_path: Path) -> None:

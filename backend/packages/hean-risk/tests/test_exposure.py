@@ -119,6 +119,8 @@ def test_totals_equal_the_sum_of_their_parts(events: list[tuple[str, str, str, S
         mine = [one for one in parts if one.strategy == name]
         assert tally.risk == sum((one.at_risk for one in mine), Decimal(0))
         assert tally.notional == sum((abs(one.notional) for one in mine), Decimal(0))
+        bound = sum((abs(one.notional) * one.weight for one in mine), Decimal(0))
+        assert tally.bound == bound
     for name, place in kept.by_instrument.items():
         held = [one for one in kept.holdings.values() if one.instrument == name]
         assert place.net == sum((one.notional for one in held), Decimal(0))

@@ -51,6 +51,18 @@ def test_coarse_bars_come_from_fine_ones() -> None:
     assert (span.bars, span.highest) == (2, 9.0)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 3)), min_size=1, max_size=40))
+def test_the_look_back_is_that_of_the_newest_coarse_bars(bars: list[tuple[int, int]]) -> None:
+    """Highest and lowest are those of the last five coarse bars, ties and leavers included."""
+    span = Range(span_ns=1, depth=5)
+    for number, (low, height) in enumerate(bars, start=1):
+        span.push(float(low + height), float(low), float(low), number)
+        newest = bars[max(0, number - 5) : number]
+        assert span.highest == max(low + height for low, height in newest)
+        assert span.lowest == min(low for low, _ in newest)
+
+
 def test_the_true_range_sees_the_jump_between_bars() -> None:
     """A bar far from the close before counts its distance, smoothed with 1/14."""
     span = Range(span_ns=1, depth=1)

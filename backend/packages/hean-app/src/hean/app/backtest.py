@@ -147,13 +147,8 @@ def replay_dataset(
 def _pull(session: Session, clock: WallClock) -> None:
     description = session.feed.description
     with Progress(clock, description.first, description.last) as progress:
-        take, step = session.take, 0
-        for event in iter(session.next_event, None):
-            take(event)
-            step += 1
-            if step == _PROGRESS_EVENTS:
-                step = 0
-                progress.update(session.feed_events, session.now)
+        while session.pull(_PROGRESS_EVENTS):
+            progress.update(session.feed_events, session.now)
 
 
 def refuse_if_nothing_runs(system: TradingSystem, dataset: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from itertools import chain, islice
 
 import msgspec
 
@@ -135,6 +136,17 @@ class Session:
         """Take one event of the feed to completion."""
         self.feed_events += 1
         self.system.kernel.take(event)
+
+    def pull(self, count: int) -> int:
+        """Take up to so many of the feed's next events; return how many there were."""
+        assert self._events is not None, "open the session first"
+        taken, take = self.feed_events, self.system.kernel.take
+        peeked, self._peeked = self._peeked, None
+        events = self._events if peeked is None else chain((peeked,), self._events)
+        for event in islice(events, count):
+            self.feed_events += 1
+            take(event)
+        return self.feed_events - taken
 
     def checkpoint(self) -> None:
         """Write a snapshot of everything and what the journal still holds."""

@@ -84,11 +84,11 @@ def refuse(
     In a feed's history nothing is counted: the desk remembers it for the status, nobody is told.
     """
     state.sequence += 1
-    number = significant(number)
-    limit = significant(limit)
-    desk.refused = Refused(at=now, code=code, number=number, limit=limit)
     if now < state.history_until:
+        desk.refused = Refused(at=now, code=code, number=number, limit=limit)
         return NOTHING
+    number, limit = significant(number), significant(limit)
+    desk.refused = Refused(at=now, code=code, number=number, limit=limit)
     return (
         SignalRejected(
             ts_event=now,

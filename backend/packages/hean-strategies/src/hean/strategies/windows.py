@@ -117,12 +117,14 @@ class Range(msgspec.Struct, kw_only=True):
         self.high, self.low = -inf, inf
 
     def _keep(self, high: float, low: float) -> None:
-        self.highs.append(high)
-        self.lows.append(low)
-        if len(self.highs) > self.depth:
-            del self.highs[0], self.lows[0]
-        self.highest = max(self.highs)
-        self.lowest = min(self.lows)
+        highs, lows = self.highs, self.lows
+        highs.append(high)
+        lows.append(low)
+        gone_high, gone_low = -inf, inf
+        if len(highs) > self.depth:
+            gone_high, gone_low = highs.pop(0), lows.pop(0)
+        self.highest = max(high, self.highest) if gone_high < self.highest else max(highs)
+        self.lowest = min(low, self.lowest) if gone_low > self.lowest else min(lows)
 
     @property
     def ready(self) -> bool:

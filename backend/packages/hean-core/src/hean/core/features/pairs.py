@@ -117,17 +117,18 @@ class PairWindow(PairTotals):
         place, ones, others = self.place, self.first, self.second
         if len(ones) == self.size:
             old, following = ones[place], place + 1 if place + 1 < self.size else 0
+            one, other = ones[following] - old, others[following] - others[place]
             self.first_square -= old * old
-            self._count_move(ones[following] - old, others[following] - others[place], -1)
+            self.moves_first -= one * one
+            self.moves_both -= one * other
+            self.moves_second -= other * other
         if ones:
-            self._count_move(first - ones[place - 1], second - others[place - 1], 1)
+            one, other = first - ones[place - 1], second - others[place - 1]
+            self.moves_first += one * one
+            self.moves_both += one * other
+            self.moves_second += other * other
         self.first_square += first * first
         PairTotals.update(self, first, second)
-
-    def _count_move(self, first: int, second: int, sign: int) -> None:
-        self.moves_first += sign * first * first
-        self.moves_both += sign * first * second
-        self.moves_second += sign * second * second
 
     def fit(self) -> PairFit | None:
         """Return the fit over the window in time order, None where p2 never moved."""
