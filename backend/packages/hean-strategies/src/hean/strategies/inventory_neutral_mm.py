@@ -39,8 +39,11 @@ from hean.strategies.market_making_desk import (
     PULL_Z,
     MarketMakingDesk,
     MarketMakingSettings,
+    Target,
     fits,
+    plan_of,
     plans_of,
+    targets_of,
 )
 from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
 from hean.strategies.quote_model import width_terms
@@ -296,17 +299,18 @@ def _requote(
         return NOTHING
     if desk.quotes and now - desk.quotes[-1].published < _LEAST_REST_NS:
         return NOTHING
-    plans = plans_of(desk, market, section)
+    targets = targets_of(desk, market, section)
     if desk.is_barred and desk.holding is not None:
         return _leave_passively(state, desk, market, now)
     slack = _MOVED_SHARE * desk.half * mid(market) / 1e4
-    if _stands(plans, live, slack):
+    if _stands(targets, live, slack):
         return NOTHING
-    plans = [plan for plan in plans if fits(desk, plan.sign, section)]
-    if _stands(plans, live, slack):
+    targets = [one for one in targets if fits(desk, one.sign, section)]
+    if _stands(targets, live, slack):
         return NOTHING
-    if not plans:
+    if not targets:
         return _nothing_left(state, desk, now, section)
+    plans = [plan_of(desk, market, one, section) for one in targets]
     if desk.holding is None and now - desk.pace.last_attempt >= INTERVAL_NS:
         return _begin(state, desk, plans, now)
     return _quote(state, desk, now, plans)
@@ -324,12 +328,12 @@ def _leave_passively(
     return rest_exit(state, desk, now, price, INTERVAL_NS, "quotes were refused")
 
 
-def _stands(plans: list[Plan], live: list[Quoted], slack: float) -> bool:
-    """Whether the quotes at work are near enough to the plans."""
-    if len(plans) != len(live) or not plans:
+def _stands(targets: list[Target], live: list[Quoted], slack: float) -> bool:
+    """Whether the quotes at work are near enough to where they should be."""
+    if len(targets) != len(live) or not targets:
         return False
-    for plan, one in zip(plans, live, strict=True):
-        if plan.sign != one.sign or abs((plan.limit or 0.0) - one.price) > slack:
+    for target, one in zip(targets, live, strict=True):
+        if target.sign != one.sign or abs(target.price - one.price) > slack:
             return False
     return True
 

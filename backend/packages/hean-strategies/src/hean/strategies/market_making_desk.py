@@ -76,36 +76,55 @@ class MarketMakingDesk(MakerDesk, kw_only=True):
         return self.holding.sign * self.holding.quantity / size
 
 
-def plans_of(desk: MarketMakingDesk, market: Quote, section: MarketMakingSettings) -> list[Plan]:
-    """Return what to quote: the model's prices on the sides that flow and inventory leave.
+class Target(msgspec.Struct, frozen=True, gc=False):
+    """Where a side would be quoted now; `paired` says whether the other side would be too."""
+
+    sign: int
+    price: float
+    other: float
+    paired: bool
+    adverse_bp: float
+    """What both sides' fills were measured to lose."""
+
+
+def targets_of(
+    desk: MarketMakingDesk, market: Quote, section: MarketMakingSettings
+) -> list[Target]:
+    """Return where to quote: the model's prices on the sides that flow and inventory leave.
 
     Sets `desk.half`.
     """
     frame = desk.frame
     if frame is None:
         return []
-    rules, clips = desk.specification, desk.clips
+    rules = desk.specification
     price, sigma = mid(market), 1e4 * frame.features.sigma_fast
     fee = fee_bp(rules, maker=True)
-    adverse = [desk.markouts.adverse_bp(sign, section.assumed_adverse_bp) for sign in (1, -1)]
+    bought = desk.markouts.adverse_bp(1, section.assumed_adverse_bp)
+    sold = desk.markouts.adverse_bp(-1, section.assumed_adverse_bp)
     width = half_spread_bp(
-        maker_bp=fee, adverse_bp=(adverse[0] + adverse[1]) / 2.0, terms=desk.terms, sigma_bp=sigma
+        maker_bp=fee, adverse_bp=(bought + sold) / 2.0, terms=desk.terms, sigma_bp=sigma
     )
     least = max(fee + 1.0, 1e4 * rules.tick / price)
     desk.half = half = min(max(width, least), max(section.half_max_bp, least))
     shift = micro_bp(desk, market, section.micro_share)
-    shift += desk.flow_bp - sigma * desk.terms[1] * clips
+    shift += desk.flow_bp - sigma * desk.terms[1] * desk.clips
     centre = price * (1.0 + shift / 1e4)
     bid = min(centre * (1.0 - half / 1e4), market.ask - rules.tick)
     ask = max(centre * (1.0 + half / 1e4), market.bid + rules.tick)
-    toxicity = frame.features.vpin_percentile
-    quality = 1.0 if toxicity == toxicity and not market.conflated else 0.5
-    open_sides = [sign for sign in (1, -1) if _is_open(desk, sign, section)]
-    paired = len(open_sides) == 2
-    return [
-        _plan(desk, sign, (bid, ask), fee, adverse, quality, section, paired=paired)
-        for sign in open_sides
-    ]
+    buys, sells = _is_open(desk, 1, section), _is_open(desk, -1, section)
+    found: list[Target] = []
+    if buys:
+        found.append(Target(1, bid, ask, sells, bought + sold))
+    if sells:
+        found.append(Target(-1, ask, bid, buys, bought + sold))
+    return found
+
+
+def plans_of(desk: MarketMakingDesk, market: Quote, section: MarketMakingSettings) -> list[Plan]:
+    """Return what to quote now, as it is asked of the gate. Sets `desk.half`."""
+    targets = targets_of(desk, market, section)
+    return [plan_of(desk, market, one, section) for one in targets]
 
 
 def _is_open(desk: MarketMakingDesk, sign: int, section: MarketMakingSettings) -> bool:
@@ -123,36 +142,29 @@ def fits(desk: MarketMakingDesk, sign: int, section: MarketMakingSettings) -> bo
     return held + outstanding + 1.0 <= section.inventory_clips + 1e-9
 
 
-def _plan(
-    desk: MarketMakingDesk,
-    sign: int,
-    pair: tuple[float, float],
-    fee: float,
-    adverse: list[float],
-    quality: float,
-    section: MarketMakingSettings,
-    *,
-    paired: bool,
+def plan_of(
+    desk: MarketMakingDesk, market: Quote, target: Target, section: MarketMakingSettings
 ) -> Plan:
     """Plan one quote: a clip is a share of the usual size, and one alone no larger than in a pair.
 
     The gate sizes a pair by both its sides, so a quote alone would come out twice as large.
     """
-    price, other = pair if sign > 0 else pair[::-1]
+    sign, price, both = target.sign, target.price, target.adverse_bp
+    fee = fee_bp(desk.specification, maker=True)
+    toxicity = nan if desk.frame is None else desk.frame.features.vpin_percentile
     loss = max(LEAST_LOSS_BP, LOSS_HALVES * desk.half * (section.inventory_clips - 1.0))
     away = _STOP_MARGIN * loss
-    both = adverse[0] + adverse[1]
     return Plan(
         sign=sign,
         style=OrderStyle.POST_ONLY,
         limit=price,
-        scale=desk.share * (1.0 if paired else 0.5) / section.inventory_clips,
+        scale=desk.share * (1.0 if target.paired else 0.5) / section.inventory_clips,
         ttl_ns=INTERVAL_NS,
         stop=price * (1.0 - sign * away / 1e4),
-        targets=(other,),
+        targets=(target.other,),
         time_stop_ns=int(INVENTORY_NEUTRAL_MM.time_stop_seconds) * SECOND_NS,
         strength=max(0.0, 1.0 - abs(desk.flow_z) / PULL_Z),
-        quality=quality,
+        quality=1.0 if toxicity == toxicity and not market.conflated else 0.5,
         edge_bp=2.0 * desk.half - 2.0 * fee - both,
         cost_bp=2.0 * fee + both,
         fault=desk.fault,
