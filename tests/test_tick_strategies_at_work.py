@@ -24,8 +24,10 @@ from hean.core.events import (
     OrderRequest,
     PositionClosed,
     PositionOpened,
+    ReasonCode,
     Side,
     Signal,
+    SignalRejected,
     SignalWithdrawn,
 )
 from hean.core.instruments import Instrument
@@ -220,3 +222,24 @@ def test_rungs_keep_their_place_while_the_ladder_is_declared_anew(
     assert len(stood) + len(minted) == len(declared)
     assert len(stood) > len(minted)
     assert set(stood) & {one.client_order_id for one in witness.of(OrderFilled)}
+
+
+@pytest.mark.parametrize("size_bp", [60.0, -60.0])
+def test_a_single_print_and_back_is_no_burst(size_bp: float) -> None:
+    """A second that prints 60 bp away and back again is PARTICIPATION or EXHAUSTION, no order."""
+    prices = walk(1, 4500, start=PRICE, sigma_bp=0.9)
+    at = 4200
+    prices[at] *= 1.0 + size_bp / 1e4
+    rules = btc_perpetual()
+    system = _system("impulse_engine", rules)
+    refused: list[SignalRejected] = []
+    witness = Witness(system)
+    bus = system.bus
+    bus.subscribe(SignalRejected, refused.append, stage=Stage.REPORTS, owner="refusals")
+    system.start()
+    for event in _log(Market(lambda: seconds_of(prices)), rules):
+        system.kernel.take(event)
+    assert not witness.of(Signal)
+    then = TICKS_FROM + at * SECOND
+    codes = [one.code for one in refused if then <= one.ts_init <= then + 3 * SECOND]
+    assert {ReasonCode.PARTICIPATION, ReasonCode.EXHAUSTION} & set(codes)

@@ -253,6 +253,18 @@ def test_a_position_without_progress_is_left_after_ninety_seconds() -> None:
     assert 90 * SECOND <= held <= 92 * SECOND
 
 
+def test_what_creeps_is_left_after_five_minutes() -> None:
+    """Between a quarter of R and 1.5 R the position is closed at 300 s, books dead or not."""
+    events = _burst(after=lambda second: -0.3 if second < 30 else 0.0)
+    opened = _bench(events).entries[0].ts_init
+    found = _bench(
+        [one for one in events if not isinstance(one, BookUpdate) or one.ts_init <= opened]
+    )
+    (outcome,) = found.outcomes
+    assert outcome.reason == "time stop of 300 s"
+    assert 300 * SECOND <= outcome.closed_at - outcome.opened_at <= 302 * SECOND
+
+
 def test_the_next_attempt_after_the_cap_is_refused() -> None:
     """After 120 attempts in a UTC day the code is DAILY_CAP."""
     events = _burst()
