@@ -77,13 +77,14 @@ def _flow(system: TradingSystem, amount: int) -> WalletUpdated:
     )
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("seed", "allocates"), [(1, "true"), (2, "false")])
 def test_budgets_never_exceed_deployable_whatever_joins_or_leaves(
-    bars: Path, tmp_path: Path, seed: int
+    bars: Path, tmp_path: Path, seed: int, allocates: str
 ) -> None:
-    """Strategies come and go, money too, old sets and allocations arrive late: the budgets fit."""
+    """Strategies and money come and go, old objects arrive late or none at all: budgets fit."""
     seen: list[ActiveStrategiesChanged | CapitalAllocated] = []
-    session = open_dataset(bars, tmp_path, settings_with())
+    settings = settings_with(STRATEGY_CAPITAL_ALLOCATION=allocates)
+    session = open_dataset(bars, tmp_path, settings)
     system, draw = session.system, Random(seed)
     for kind in (ActiveStrategiesChanged, CapitalAllocated):
         system.bus.subscribe(kind, seen.append, stage=Stage.REPORTS, owner="witness")
