@@ -251,6 +251,17 @@ def test_on_bars_both_legs_leave_at_the_quotes_of_their_time() -> None:
     assert len({one.closed_at for one in found.outcomes}) == 1
 
 
+def test_a_pair_that_still_collects_is_held_beyond_21_stamps() -> None:
+    """The signal's time stop of 21 intervals binds the shadow book; the position itself goes on."""
+    log = _bars(24 * 8 + 40, 15.0, HOUR, hedged=True)
+    found = Bench(build(FundingHarvester, log), log).run(log.events)
+    assert found.entries[0].time_stop_ns == 21 * 8 * HOUR
+    assert not found.outcomes
+    holding = found.strategy.state.desks[BTC].holding
+    assert holding is not None
+    assert holding.stamps > 21
+
+
 def test_no_pair_is_opened_that_its_margin_would_close_at_once() -> None:
     """Where three day volatilities exceed the margin buffer the pair is INELIGIBLE, not churned."""
     log = _bars(80, 30.0, HOUR, hedged=True)

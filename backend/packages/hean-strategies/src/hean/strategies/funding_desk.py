@@ -144,8 +144,11 @@ def margin(desk: FundingDesk, section: FundingSettings, adverse: float) -> tuple
     return buffer, 3.0 * desk.marks.deviation(2)
 
 
-def exit_reason(desk: FundingDesk, section: FundingSettings, now: int) -> str:
-    """Return why a hedged position ends: carry gone, basis against it, margin thin, or time."""
+def exit_reason(desk: FundingDesk, section: FundingSettings) -> str:
+    """Return why a hedged position ends: carry gone, basis against it, or margin thin.
+
+    Time alone does not: a pair that still collects would only pay its costs once more.
+    """
     holding = desk.holding
     if holding is None:
         return ""
@@ -161,8 +164,6 @@ def exit_reason(desk: FundingDesk, section: FundingSettings, now: int) -> str:
     buffer, needed = margin(desk, section, adverse)
     if buffer < needed:
         return "margin buffer under three day volatilities"
-    if now - holding.opened_at >= FUNDING_HARVESTER.time_stop_seconds * SECOND_NS:
-        return "time stop of 21 intervals"
     return ""
 
 

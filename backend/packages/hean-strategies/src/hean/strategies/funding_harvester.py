@@ -169,7 +169,7 @@ def _leave_hedged(state: FundingState, desk: FundingDesk, now: int, parameters: 
     legs = (desk, state.desks[market.spot])
     if not holds_pair(legs):
         return NOTHING
-    reason = exit_reason(desk, parameters.section, now)
+    reason = exit_reason(desk, parameters.section)
     return leave_pair(state, legs, now, reason) if reason else NOTHING
 
 
