@@ -168,6 +168,34 @@ def test_only_some_refusals_are_followed(code: ReasonCode, follows: bool, promot
         assert system.of(ShadowClosed)[-1].promotes is promotes
 
 
+def test_a_refused_pair_of_quotes_is_followed_on_both_sides() -> None:
+    """One quote has the reason, the other is refused as its rest, in either order: both are seen.
+
+    Of several on one side the nearest, which comes first, is followed.
+    """
+    for culprit in (0, 1):
+        system, book = started()
+        pair = [
+            signal(
+                "maker", side, number=leg, intent=Intent.QUOTE, style=OrderStyle.POST_ONLY,
+                limit=limit, stop=stop, group="g", leg=leg, legs=3,
+            )
+            for leg, (side, limit, stop) in enumerate(
+                (
+                    (Side.BUY, 59_990.0, 59_000.0),
+                    (Side.SELL, 60_010.0, 61_000.0),
+                    (Side.BUY, 59_980.0, 59_000.0),
+                )
+            )
+        ]  # fmt: skip
+        codes = [ReasonCode.GROUP_INCOMPLETE] * 3
+        codes[culprit] = ReasonCode.STRATEGY_INACTIVE
+        system.take(*pair, *(refusal(one, code) for one, code in zip(pair, codes, strict=True)))
+        assert {(one.side, one.limit) for one in book.followed()} == {
+            (Side.BUY, 59_990.0), (Side.SELL, 60_010.0),
+        }  # fmt: skip
+
+
 def test_a_failed_plan_never_promotes_whatever_refused_it() -> None:
     """Refused for inactivity with a plan that fails, a signal is followed and does not promote."""
     system, _ = started()

@@ -23,6 +23,7 @@ from hean.core.events import (
     ReasonCode,
     RefusedBy,
     ShadowClosed,
+    Side,
     Signal,
     SignalRejected,
     StrategyRegistered,
@@ -117,20 +118,44 @@ class ShadowBook:
             del self._signals[next(iter(self._signals))]
 
     def _on_rejected(self, event: SignalRejected) -> None:
+        if event.refused_by is not RefusedBy.GATE or event.code not in FOLLOWED:
+            return
         signal = self._signals.pop(event.signal_id, None)
-        if signal is None or event.refused_by is not RefusedBy.GATE or event.code not in FOLLOWED:
+        if signal is None:
             return
         if signal.intent is Intent.LEG and signal.legs > 1:
             self._follow_group(signal, event)
-        elif signal.stop and signal.legs:
-            key = f"{signal.strategy}\x1f{signal.instrument}\x1f{signal.side.value}"
-            before = self._state.followed.get(key)
-            if before is None or (before.is_quote and not before.opened_at):
-                one = self._followed(signal, event)
-                if one is not None:
-                    self._state.followed[key] = one
-                    self._renew_band(one.instrument)
-                    self._await_arrival(key, (one,))
+            return
+        sides: list[Side] = []
+        for one in (signal, *self._take_rest(signal)):
+            if one.side not in sides:
+                sides.append(one.side)
+                self._follow_alone(one, event)
+
+    def _take_rest(self, signal: Signal) -> list[Signal]:
+        """Return the rest of a group by leg, whose own refusals only say that one is missing."""
+        if not signal.group:
+            return []
+        found = [
+            one
+            for one in self._signals.values()
+            if one.group == signal.group and one.strategy == signal.strategy
+        ]
+        for one in found:
+            del self._signals[one.signal_id]
+        return sorted(found, key=lambda one: one.leg)
+
+    def _follow_alone(self, signal: Signal, event: SignalRejected) -> None:
+        if not signal.stop or not signal.legs:
+            return
+        key = f"{signal.strategy}\x1f{signal.instrument}\x1f{signal.side.value}"
+        before = self._state.followed.get(key)
+        if before is None or (before.is_quote and not before.opened_at):
+            one = self._followed(signal, event)
+            if one is not None:
+                self._state.followed[key] = one
+                self._renew_band(one.instrument)
+                self._await_arrival(key, (one,))
 
     def _followed(self, signal: Signal, event: SignalRejected) -> Followed | None:
         rules = self._view.instruments.get(signal.instrument)
@@ -153,15 +178,8 @@ class ShadowBook:
         """Follow all legs once one is refused; the others' refusals find nothing to follow."""
         if signal.strategy in self._state.groups or not (signal.group_stop_bp or signal.stop):
             return
-        others = [
-            one
-            for one in self._signals.values()
-            if one.group == signal.group and one.strategy == signal.strategy
-        ]
-        legs = sorted([signal, *others], key=lambda one: one.leg)
+        legs = sorted([signal, *self._take_rest(signal)], key=lambda one: one.leg)
         followed = [self._followed(one, event) for one in legs]
-        for one in others:
-            del self._signals[one.signal_id]
         found = [one for one in followed if one is not None]
         if len(found) != signal.legs:
             return
