@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hean.core.events.system import Heartbeat
-from hean.core.testing import BTC, ETH, MINUTE, SECOND, bar, mark, quote, trade
+from hean.core.testing import BTC, ETH, MINUTE, SECOND, bar, book, mark, quote, trade
 from hean.risk.testing import RiskSystem
 
 
@@ -93,6 +93,18 @@ def test_eleven_strategies_get_one_answer() -> None:
     second(system, price * 1.03)
     answers = {system.risk.sentinel.barred(name, BTC) for name in names}
     assert len(answers) == 1
+
+
+def test_book_images_are_updates() -> None:
+    """A touch that does not change for minutes is no silence while images of the book come."""
+    system = RiskSystem("alpha")
+    price = calm(system)
+    for _ in range(61):
+        system.advance(1)
+        at = system.now
+        system.take(book(price - 0.05, price + 0.05, at=at))
+        system.take(Heartbeat(ts_event=at, ts_init=at, interval_ns=SECOND))
+    assert block(system) == (0, "")
 
 
 def test_a_jump_after_silence_is_detected() -> None:

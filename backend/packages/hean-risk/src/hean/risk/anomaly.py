@@ -109,12 +109,12 @@ class AnomalyGuard:
         return (0, "")
 
     def _newest(self, instrument: str, watch: Watch) -> int:
-        newest = watch.update_ns
-        quote = self._view.quotes.get(instrument)
-        if quote is not None:
-            newest = max(newest, quote.ts_init)
-        trade = self._view.trades.get(instrument)
-        return newest if trade is None else max(newest, trade.ts_init)
+        newest, view = watch.update_ns, self._view
+        for kept in (view.quotes, view.books, view.trades):
+            found = kept.get(instrument)
+            if found is not None and found.ts_init > newest:
+                newest = found.ts_init
+        return newest
 
     def _on_trade(self, event: Trade) -> None:
         watch = self._watches.get(event.instrument)
