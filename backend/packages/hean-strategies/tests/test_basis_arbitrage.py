@@ -131,6 +131,24 @@ def test_on_bars_both_legs_take_at_the_cost_of_both() -> None:
     assert set(found.positions) == {BTC, BTC_SPOT} or len(found.outcomes) == 2
 
 
+@pytest.mark.parametrize("needs", [(Need.QUOTES, Need.INDEX), (Need.BARS,)])
+def test_a_gap_that_widens_by_half_is_left_at_market(needs: tuple[Need, ...]) -> None:
+    """On ticks and on bars alike: beyond one and a half times the entry's gap the pair is out."""
+
+    def basis(minute: float) -> float:
+        return 0.0 if minute < SPIKE else 60.0 + 1.5 * (minute - SPIKE)
+
+    log_ = msgspec.structs.replace(
+        _log(_events(SPIKE + 60, basis)),
+        carries={BTC: needs, BTC_SPOT: needs[:1]},
+        bar_intervals={BTC: MINUTE, BTC_SPOT: MINUTE},
+    )
+    found = Bench(build(BasisArbitrage, log_), log_).run(log_.events)
+    exits = [one for one in found.signals if one.intent is Intent.CLOSE]
+    assert {one.reason for one in exits} == {"gap widens"}
+    assert {one.style for one in exits} == {OrderStyle.MARKET}
+
+
 def test_a_small_gap_is_refused_for_its_edge() -> None:
     """A gap of 20 bp triggers and is refused with EDGE."""
     found = _bench(_events(SPIKE + 60, _gap(20.0)))

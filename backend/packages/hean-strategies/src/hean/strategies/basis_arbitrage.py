@@ -82,6 +82,9 @@ class BasisDesk(Desk, kw_only=True):
     spacing_ns: int
     slot: int = -1
     deviation_before: float = nan
+    sampled_bp: float = nan
+    before_bp: float = nan
+    """The basis one sample before `sampled_bp`."""
     product: float = 0.0
     square: float = 0.0
     mark: float = nan
@@ -149,6 +152,7 @@ def _take_mark(desk: BasisDesk, event: MarkPrice) -> None:
     if slot == desk.slot:
         return
     desk.slot = slot
+    desk.before_bp, desk.sampled_bp = desk.sampled_bp, desk.now_bp
     desk.basis.push(desk.now_bp)
     away = desk.now_bp - desk.basis.mean
     before = desk.deviation_before
@@ -195,7 +199,7 @@ def _leave_hedged(
     gap = (desk.now_bp - desk.mean_at_entry) * -holding.sign
     if gap <= section.exit_sd * desk.sd_at_entry:
         return leave_pair(state, legs, now, "gap closed")
-    rising = abs(desk.now_bp) > abs(desk.basis.mean + desk.deviation_before)
+    rising = abs(desk.now_bp) > abs(desk.before_bp)
     if abs(desk.now_bp) >= 1.5 * abs(desk.bp_at_entry) and rising:
         return leave_pair(state, legs, now, "gap widens", style=OrderStyle.MARKET)
     if now - desk.opened_at >= BASIS_ARBITRAGE.time_stop_seconds * SECOND_NS:
