@@ -342,7 +342,7 @@ def test_a_fitted_table_leans_the_forecast_whatever_the_share() -> None:
     desk.micro_price = MicroPriceTable(version="made", corrections=rows)
     lean = Quote(
         ts_event=BEGIN + 2, ts_init=BEGIN + 2, instrument=BTC, bid=PRICE - 3.0, ask=PRICE + 3.0,
-        bid_size=9.0, ask_size=1.0,
+        bid_size=9.5, ask_size=0.5,
     )  # fmt: skip
     found.feed(lean)
     assert desk.forecast == pytest.approx(1e4 * 6.0 * 0.1 / PRICE)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hean.core.features import MicroPriceTable, micro_lean_bp, micro_price, weighted_mid
 from hean.core.features.book import IMBALANCE_BUCKETS, Spread, add_level_flow, micro_state
@@ -39,6 +41,24 @@ def test_the_micro_price_is_the_mid_and_its_correction() -> None:
     assert micro_price(1000, 1004, 95, 5, TABLE) == 1002.0 + 0.5
     assert micro_lean_bp(1000, 1001, 95, 5, TABLE) == pytest.approx(1e4 * 4.5 / 1000.5)
     assert micro_lean_bp(1000, 1002, 95, 5, TABLE) == 0.0
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 5))
+def test_a_mirrored_touch_has_the_mirrored_correction(bids: int, asks: int, width: int) -> None:
+    """With an antisymmetric table swapped sizes give the opposite, and equal ones exactly none."""
+    row, column = micro_state(10, 10 + width, bids, asks)
+    mirrored, same = micro_state(10, 10 + width, asks, bids)
+    assert same == column
+    table = MicroPriceTable(
+        version="made", corrections=tuple((at - 4.5, 2.0 * at - 9.0, 4.5 - at) for at in range(10))
+    )
+    lean = micro_lean_bp(10, 10 + width, bids, asks, table)
+    assert micro_lean_bp(10, 10 + width, asks, bids, table) == -lean
+    if bids == asks:
+        assert (row, mirrored, lean) == (5, 5, 0.0)
+    else:
+        assert row + mirrored == IMBALANCE_BUCKETS - 1
+        assert (row > mirrored) is (bids > asks)
 
 
 def test_each_level_has_its_own_flow() -> None:

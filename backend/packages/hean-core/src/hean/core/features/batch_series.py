@@ -150,11 +150,18 @@ def micro_price_batch(
     bid: Integers, ask: Integers, bid_lots: Integers, ask_lots: Integers, table: MicroPriceTable
 ) -> Floats:
     """Return the column of `micro_lean_bp`: fancy indexing of the same table."""
-    size = bid_lots + ask_lots
-    row = np.full(len(size), IMBALANCE_BUCKETS // 2)
-    np.floor_divide(IMBALANCE_BUCKETS * bid_lots, size, out=row, where=size > 0)
-    place = np.minimum(row, IMBALANCE_BUCKETS - 1)
-    return 2e4 * np.array(table.corrections)[place, np.clip(ask - bid, 1, 3) - 1] / (bid + ask)
+    place = imbalance_rows(bid_lots, ask_lots), np.clip(ask - bid, 1, 3) - 1
+    corrections = np.where(bid_lots == ask_lots, 0.0, np.array(table.corrections)[place])
+    return 2e4 * corrections / (bid + ask)
+
+
+def imbalance_rows(bid_lots: Integers, ask_lots: Integers) -> Integers:
+    """Return the rows of `micro_state` for columns of sizes."""
+    size, thinner = bid_lots + ask_lots, np.minimum(bid_lots, ask_lots)
+    tenth = np.zeros_like(size)
+    np.floor_divide(IMBALANCE_BUCKETS * thinner, size, out=tenth, where=size > 0)
+    row = np.where(bid_lots < ask_lots, tenth, IMBALANCE_BUCKETS - 1 - tenth)
+    return np.where(bid_lots == ask_lots, IMBALANCE_BUCKETS // 2, row)
 
 
 def log_steps_batch(price: Integers) -> Integers:

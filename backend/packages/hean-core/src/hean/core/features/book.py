@@ -51,24 +51,37 @@ class MicroPriceTable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def micro_state(bid: int, ask: int, bid_lots: int, ask_lots: int) -> tuple[int, int]:
-    """Return the table's row and column for a touch in ticks and lots."""
-    size = bid_lots + ask_lots
-    bucket = IMBALANCE_BUCKETS * bid_lots // size if size > 0 else IMBALANCE_BUCKETS // 2
-    return min(bucket, IMBALANCE_BUCKETS - 1), min(max(ask - bid, 1), 3) - 1
+    """Return the table's row and column for a touch in ticks and lots.
+
+    The thinner side picks its tenth, so that a mirrored touch is in the mirrored row; with equal
+    sides, which mirror themselves, it is the row above the middle.
+    """
+    if bid_lots < ask_lots:
+        row = IMBALANCE_BUCKETS * bid_lots // (bid_lots + ask_lots)
+    elif bid_lots > ask_lots:
+        row = IMBALANCE_BUCKETS - 1 - IMBALANCE_BUCKETS * ask_lots // (bid_lots + ask_lots)
+    else:
+        row = IMBALANCE_BUCKETS // 2
+    return row, min(max(ask - bid, 1), 3) - 1
+
+
+def _correction(bid: int, ask: int, bid_lots: int, ask_lots: int, table: MicroPriceTable) -> float:
+    if bid_lots == ask_lots:
+        return 0.0
+    row, column = micro_state(bid, ask, bid_lots, ask_lots)
+    return table.corrections[row][column]
 
 
 def micro_price(bid: int, ask: int, bid_lots: int, ask_lots: int, table: MicroPriceTable) -> float:
-    """Return the micro-price in ticks: the mid plus the table's correction."""
-    row, column = micro_state(bid, ask, bid_lots, ask_lots)
-    return (bid + ask) / 2.0 + table.corrections[row][column]
+    """Return the micro-price in ticks: the mid plus the table's correction, none on equal sides."""
+    return (bid + ask) / 2.0 + _correction(bid, ask, bid_lots, ask_lots, table)
 
 
 def micro_lean_bp(
     bid: int, ask: int, bid_lots: int, ask_lots: int, table: MicroPriceTable
 ) -> float:
     """Return how far the micro-price lies above the mid, in bp of the mid."""
-    row, column = micro_state(bid, ask, bid_lots, ask_lots)
-    return 2e4 * table.corrections[row][column] / (bid + ask)
+    return 2e4 * _correction(bid, ask, bid_lots, ask_lots, table) / (bid + ask)
 
 
 def depth_within(bids: Levels, asks: Levels, per_lot: float) -> int:

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from hean.core.features.batch_series import imbalance_rows
 from hean.core.features.book import IMBALANCE_BUCKETS, MicroPriceTable
 from hean.core.features.columns import Floats, Integers
 from hean.core.features.touches import SPREAD_BUCKETS, STATES, TouchChain
@@ -25,10 +26,7 @@ def touch_chain_batch(
     bid: Integers, ask: Integers, bid_lots: Integers, ask_lots: Integers
 ) -> TouchChain:
     """Return what `TouchChain` counts over columns of touches that follow each other."""
-    size = bid_lots + ask_lots
-    row = np.full(len(size), IMBALANCE_BUCKETS // 2)
-    np.floor_divide(IMBALANCE_BUCKETS * bid_lots, size, out=row, where=size > 0)
-    state = np.minimum(row, IMBALANCE_BUCKETS - 1) * SPREAD_BUCKETS
+    state = imbalance_rows(bid_lots, ask_lots) * SPREAD_BUCKETS
     state += np.clip(ask - bid, 1, SPREAD_BUCKETS) - 1
     move, before, now = np.diff(bid + ask), state[:-1], state[1:]
     place = before * STATES + now

@@ -41,10 +41,13 @@ class TouchChain(msgspec.Struct):
 
     def take(self, bid: int, ask: int, bid_lots: int, ask_lots: int) -> None:
         """Take a touch in ticks and lots."""
-        size = bid_lots + ask_lots
-        row = IMBALANCE_BUCKETS * bid_lots // size if size > 0 else IMBALANCE_BUCKETS // 2
-        if row >= IMBALANCE_BUCKETS:
-            row = IMBALANCE_BUCKETS - 1
+        # `micro_state`, written out: this runs on every touch
+        if bid_lots < ask_lots:
+            row = IMBALANCE_BUCKETS * bid_lots // (bid_lots + ask_lots)
+        elif bid_lots > ask_lots:
+            row = IMBALANCE_BUCKETS - 1 - IMBALANCE_BUCKETS * ask_lots // (bid_lots + ask_lots)
+        else:
+            row = IMBALANCE_BUCKETS // 2
         width = ask - bid
         state = row * SPREAD_BUCKETS + (2 if width >= 3 else 1 if width == 2 else 0)
         before, mid = self.state, bid + ask
