@@ -104,7 +104,7 @@ def test_book_images_are_updates() -> None:
         at = system.now
         system.take(book(price - 0.05, price + 0.05, at=at))
         system.take(Heartbeat(ts_event=at, ts_init=at, interval_ns=SECOND))
-    assert block(system) == (0, "")
+    assert system.risk.anomaly.block(BTC) == (0, "")
 
 
 def test_a_jump_after_silence_is_detected() -> None:
