@@ -81,7 +81,9 @@ def refuse(
 ) -> Outputs:
     """End an evaluation with a refusal: the code, the number that decided, and its limit.
 
-    In a feed's history nothing is counted: the desk remembers it for the status, nobody is told.
+    In a feed's history it is WARMING_UP and not counted: no event, which everybody who counts would
+    have to leave out again; the desk remembers it for the status. A signal published there all the
+    same is refused as WARMING_UP by the gate, which does not count it either.
     """
     state.sequence += 1
     if now < state.history_until:
