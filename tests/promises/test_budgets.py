@@ -83,11 +83,14 @@ def test_budgets_never_exceed_deployable_whatever_joins_or_leaves(
 ) -> None:
     """Strategies and money come and go, old objects arrive late or none at all: budgets fit."""
     seen: list[ActiveStrategiesChanged | CapitalAllocated] = []
+
+    def watch(system: TradingSystem) -> None:
+        for kind in (ActiveStrategiesChanged, CapitalAllocated):
+            system.bus.subscribe(kind, seen.append, stage=Stage.REPORTS, owner="witness")
+
     settings = settings_with(STRATEGY_CAPITAL_ALLOCATION=allocates)
-    session = open_dataset(bars, tmp_path, settings)
+    session = open_dataset(bars, tmp_path, settings, watch=watch)
     system, draw = session.system, Random(seed)
-    for kind in (ActiveStrategiesChanged, CapitalAllocated):
-        system.bus.subscribe(kind, seen.append, stage=Stage.REPORTS, owner="witness")
     sizes: set[int] = set()
     for turn in range(6000):
         event = session.next_event()
@@ -95,7 +98,7 @@ def test_budgets_never_exceed_deployable_whatever_joins_or_leaves(
         session.take(event)
         if turn % 20 or not seen:
             continue
-        word = draw.choice(("strategy_off", "strategy_on", "strategy_auto"))
+        word = draw.choice(("strategy_off", "strategy_on", "strategy_auto", "strategy_auto"))
         amount = draw.choice((-60, -20, 20, 70)) if system.wallet > 150 else 100
         system.kernel.take(
             draw.choice(
