@@ -61,6 +61,17 @@ def test_a_refusal_names_its_layer(code: ReasonCode, layer: str) -> None:
     assert desk.refused.code is code
 
 
+def test_a_refusal_in_history_is_remembered_and_not_told() -> None:
+    """Before history ends a refusal is no event, though the desk knows it; ids go on counting."""
+    state, desk = _desk()
+    state.history_until = START + SECOND
+    assert refuse(state, desk, START, ReasonCode.WARMING_UP, 3.0, 30.0) == ()
+    assert desk.refused is not None
+    assert (desk.refused.code, desk.refused.limit) == (ReasonCode.WARMING_UP, 30.0)
+    assert state.sequence == 1
+    assert len(refuse(state, desk, START + SECOND, ReasonCode.WARMING_UP)) == 1
+
+
 def test_only_a_first_order_is_an_attempt() -> None:
     """The second order of an attempt is kept as the entry but not counted."""
     state, desk = _desk()
