@@ -395,8 +395,7 @@ class RiskGate:
         self, key: Key, side: Side, quantity: Decimal, *, cause: str, origin: str, attempt: int
     ) -> None:
         """Mint a market exit nobody signalled; origin, strategy and attempt make its id."""
-        now = self._agenda.now
-        strategy, instrument = key
+        now, (strategy, instrument) = self._agenda.now, key
         rules = self._sentinel.view.instruments[instrument]
         holding = self._exposure.holdings.get(key)
         self._bus.publish(
