@@ -204,6 +204,9 @@ class Study:
         for event in self._world.make(seed):
             take(event)
         witness.finish()
+        failures = system.bus.statistics().failures
+        if failures:
+            raise RuntimeError(f"{failures} handlers failed, so that figures are not whole")
         return witness
 
 

@@ -1,7 +1,7 @@
 """The markets of `evidence.py`: for each strategy a walk without edge, and one with edge planted.
 
-A world gives the events of a seed. Tick worlds share one warm-up, after which each seed goes its
-own way; bar worlds warm up inside the seed. Every market is made by `hean.core.synthetic`.
+A world gives the events of a seed. Tick worlds share one warm-up, in which nothing is traded and
+after which each seed goes its own way; bar worlds warm up inside the seed. Every market is made by `hean.core.synthetic`.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ def _ticks(
             first=MORNING,
             last=None,
             ticks_from=MORNING,
+            history_until=end,
         ),
         warm=tuple(warmed),
         make=lambda seed: log(seed, seconds, last, end),

@@ -46,6 +46,8 @@ MARKET_EVENTS = ("Quote", "Trade", "BookUpdate", "Frame")
 EVENT_DRIVEN = ("hf_scalping", "inventory_neutral_mm")
 SLOWEST = 0.001
 """Share of calls left out of the means: on a busy machine they measure its other work."""
+ROUNDS = 3
+"""Runs of which the least disturbed counts."""
 SYMBOLS = 2
 """Coins in the tick stream; their spot legs are counted with them."""
 Calls = dict[str, dict[str, list[int]]]
@@ -174,10 +176,36 @@ def pump(system: TradingSystem, events: Iterable[Event]) -> float:
 def rate(
     names: Sequence[str], description: FeedDescription, warm: Sequence[Event], rest: Sequence[Event]
 ) -> float:
-    """Return events per CPU second after the warm-up."""
-    system = compose(names, description)
+    """Return events per CPU second after the warm-up, in the best of some rounds."""
+    best = 0.0
+    for _ in range(ROUNDS):
+        system = compose(names, description)
+        pump(system, warm)
+        best = max(best, len(rest) / pump(system, rest))
+    return best
+
+
+def handled(
+    names: Sequence[str], description: FeedDescription, warm: Sequence[Event], rest: Sequence[Event]
+) -> dict[str, list[int]]:
+    """Return the ns of every handle call after the warm-up, by kind of event."""
+    timed = Timed()
+    system = compose(names, description, timed)
     pump(system, warm)
-    return len(rest) / pump(system, rest)
+    for kinds in timed.calls.values():
+        kinds.clear()
+    pump(system, rest)
+    merged: dict[str, list[int]] = {}
+    for kinds in timed.calls.values():
+        for kind, spent in kinds.items():
+            merged.setdefault(kind, []).extend(spent)
+    return merged
+
+
+def best_of(rounds: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """Return for each kind the round with the lowest mean: the one least disturbed."""
+    kinds = {kind: [one[kind] for one in rounds if kind in one] for kind in rounds[0]}
+    return {kind: min(found, key=lambda one: one["us"]) for kind, found in kinds.items()}
 
 
 def cost(found: dict[str, list[int]], overhead: float) -> dict[str, dict[str, float]]:
@@ -211,18 +239,9 @@ def ticks(names: Sequence[str], seconds: int) -> list[dict[str, Any]]:
     overhead = overhead_ns()
     rows: list[dict[str, Any]] = []
     for chosen in [*([one] for one in names), list(names)]:
-        timed = Timed()
-        system = compose(chosen, description, timed)
-        pump(system, warm)
-        for kinds in timed.calls.values():
-            kinds.clear()
-        pump(system, rest)
-        with_it = rate(chosen, description, warm, rest)
-        merged: dict[str, list[int]] = {}
-        for kinds in timed.calls.values():
-            for kind, spent in kinds.items():
-                merged.setdefault(kind, []).extend(spent)
-        costs = cost(merged, overhead)
+        costs = best_of(
+            [cost(handled(chosen, description, warm, rest), overhead) for _ in range(ROUNDS)]
+        )
         rows.append(
             {
                 "bench": "strategies",
@@ -230,7 +249,7 @@ def ticks(names: Sequence[str], seconds: int) -> list[dict[str, Any]]:
                 "strategy": chosen[0] if len(chosen) == 1 else "all",
                 "events": len(rest),
                 "rate_without": round(without),
-                "rate": round(with_it),
+                "rate": round(rate(chosen, description, warm, rest)),
                 "us_a_symbol_second": per_second(costs, SYMBOLS * seconds),
                 "calls": costs,
             }
@@ -265,9 +284,11 @@ def bars(names: Sequence[str]) -> list[dict[str, Any]]:
 
 def verdict(rows: list[dict[str, Any]], seconds: int) -> dict[str, Any]:
     """Return the budgets and what they are held against."""
-    spent, frames = features_bench.measure(features_bench.market(WARM_UP + seconds))
-    beats = sorted(spent["Heartbeat"][WARM_UP:])
-    frame_us = round(beats[len(beats) // 2] / 1000.0, 2)
+    frame_us = 1e9
+    for _ in range(ROUNDS):
+        spent, _ = features_bench.measure(features_bench.market(WARM_UP + seconds))
+        beats = sorted(spent["Heartbeat"][WARM_UP:])
+        frame_us = min(frame_us, round(beats[len(beats) // 2] / 1000.0, 2))
     handles = rows[-1]["us_a_symbol_second"]
     worst = {
         row["strategy"]: max(
@@ -279,7 +300,6 @@ def verdict(rows: list[dict[str, Any]], seconds: int) -> dict[str, Any]:
     whole = round(frame_us + handles, 2)
     return {
         "bench": "strategies",
-        "frames": frames,
         "frame_us": frame_us,
         "handles_us_a_symbol_second": handles,
         "symbol_second_us": whole,
@@ -310,7 +330,7 @@ def profile(name: str, seconds: int) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=1200, help="of market, after the warm-up")
+    parser.add_argument("--seconds", type=int, default=400, help="of market, after the warm-up")
     parser.add_argument("--strategy", choices=tuple(one.strategy for one in TABLE), action="append")
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
