@@ -1,7 +1,8 @@
 """The markets of `evidence.py`: for each strategy a walk without edge, and one with edge planted.
 
 A world gives the events of a seed. Tick worlds share one warm-up, in which nothing is traded and
-after which each seed goes its own way; bar worlds warm up inside the seed. Every market is made by `hean.core.synthetic`.
+after which each seed goes its own way; bar worlds warm up inside the seed. Every market is made by
+`hean.core.synthetic`.
 """
 
 from __future__ import annotations
