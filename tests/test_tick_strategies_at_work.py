@@ -37,8 +37,7 @@ from hean.core.synthetic.shapes import bursts, flow_driven, pokes
 from hean.core.synthetic.tape import Second, seconds_of, tick_log
 from hean.core.testing import BTC, HOUR, MINUTE, SECOND, START, btc_perpetual
 from hean.main import TradingSystem
-from hean.strategies import EnhancedGrid, Strategy
-from hean.strategies.rebate_farmer import RebateFarmer
+from hean.strategies import EnhancedGrid, RebateFarmer, Strategy
 
 EventT = TypeVar("EventT", bound=Event)
 PRICE = 60_000.0

@@ -17,8 +17,11 @@ from hean.strategies.enhanced_grid import EnhancedGrid
 from hean.strategies.funding_harvester import FundingHarvester
 from hean.strategies.hf_scalping import HFScalping
 from hean.strategies.impulse_engine import ImpulseEngine
+from hean.strategies.inventory_neutral_mm import InventoryNeutralMM
+from hean.strategies.liquidity_sweep import LiquiditySweep
 from hean.strategies.momentum_trader import MomentumTrader
 from hean.strategies.notes import NOTES, note_of
+from hean.strategies.rebate_farmer import RebateFarmer
 from hean.strategies.registry import StrategySet, build_strategies, load_strategies
 from hean.strategies.sentiment_strategy import SentimentStrategy
 from hean.strategies.settings import StrategiesSettings
@@ -36,9 +39,12 @@ __all__ = [
     "FundingHarvester",
     "HFScalping",
     "ImpulseEngine",
+    "InventoryNeutralMM",
+    "LiquiditySweep",
     "Market",
     "MomentumTrader",
     "Parameters",
+    "RebateFarmer",
     "SentimentStrategy",
     "SpecRow",
     "StrategiesSettings",
