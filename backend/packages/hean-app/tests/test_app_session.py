@@ -60,6 +60,20 @@ def test_pulling_takes_what_was_peeked_at_first(bars: Path, tmp_path: Path) -> N
         one.journal.close()
 
 
+def test_a_pull_stops_before_what_is_later(bars: Path, tmp_path: Path) -> None:
+    """Nothing later than the given time is taken; the first that is stays in hand."""
+    session = open_dataset(bars, tmp_path, settings_with())
+    until = session.feed.description.first + 3600 * 10**9
+    assert session.pull(1 << 20, until) == session.feed_events > 0
+    assert session.now <= until
+    following = session.peek()
+    assert following is not None
+    assert following.ts_init > until
+    assert session.pull(1 << 20, until) == 0
+    assert session.peek() is following
+    session.journal.close()
+
+
 def test_a_pull_at_the_end_of_the_feed_is_short(bars: Path, tmp_path: Path) -> None:
     """At its end the feed gives what is left, then nothing."""
     session = open_dataset(bars, tmp_path, settings_with())

@@ -31,6 +31,8 @@ from hean.core.journal import SqliteJournal
 from hean.main import TradingSystem
 
 _SLICE_NS = 40_000_000
+_RUN = 64
+"""Events taken between two looks at the clock."""
 _CHECKPOINT_SECONDS = 2.0
 _COMMIT_NS = 250_000_000
 _VIEW_SECONDS = 0.25
@@ -99,25 +101,20 @@ class PaperRun:
 
     def _take_slice(self, until: int) -> bool:
         """Take events up to `until` for at most one slice; return whether more are due."""
+        if self.stopping:
+            return False
         session, clock = self.session, self._clock
         end = clock.now_ns() + _SLICE_NS
-        step = 0
-        while not self.stopping:
-            event = session.peek()
-            if event is None:
-                self.stop("end of data")
-                return False
-            if event.ts_init > until:
-                if until >= self.until_ns:
-                    self.stop("duration reached")
-                self.save_if_due()
-                return False
-            session.next_event()
-            session.take(event)
-            step += 1
-            if step & 63 == 0 and clock.now_ns() >= end:
+        while session.pull(_RUN, until) == _RUN:
+            if clock.now_ns() >= end:
                 self.save_if_due()
                 return True
+        if session.peek() is None:
+            self.stop("end of data")
+        else:
+            if until >= self.until_ns:
+                self.stop("duration reached")
+            self.save_if_due()
         return False
 
     def save_if_due(self) -> None:

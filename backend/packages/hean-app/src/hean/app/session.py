@@ -24,6 +24,7 @@ from hean.main import TradingSystem
 PACKAGES = ("hean-core", "hean-risk", "hean-portfolio", "hean-strategies", "hean-app")
 _FEED = "feed"
 _CURSOR = "cursor"
+_NEVER = 1 << 62
 _IDENTITY = ("mode", "feed", "seed", "dataset_sha256", "evidence")
 
 
@@ -137,13 +138,19 @@ class Session:
         self.feed_events += 1
         self.system.kernel.take(event)
 
-    def pull(self, count: int) -> int:
-        """Take up to so many of the feed's next events; return how many there were."""
+    def pull(self, count: int, until: int = _NEVER) -> int:
+        """Take up to so many of the feed's next events, none later than `until`; return how many.
+
+        A later one stays in hand as if it had been peeked at.
+        """
         assert self._events is not None, "open the session first"
         taken, take = self.feed_events, self.system.kernel.take
         peeked, self._peeked = self._peeked, None
         events = self._events if peeked is None else chain((peeked,), self._events)
         for event in islice(events, count):
+            if event.ts_init > until:
+                self._peeked = event
+                break
             self.feed_events += 1
             take(event)
         return self.feed_events - taken

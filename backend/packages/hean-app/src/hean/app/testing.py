@@ -6,6 +6,7 @@ Nothing real is needed: the files have the same shapes as recorded ones.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -219,10 +220,7 @@ def open_simulation(
 
 def finish_run(session: Session, until_ns: int | None = None) -> FinishedRun:
     """Take all events (up to `until_ns`), end the run, write its directory and close it."""
-    end = 1 << 62 if until_ns is None else until_ns
-    while (event := session.peek()) is not None and event.ts_init <= end:
-        session.next_event()
-        session.take(event)
+    session.pull(sys.maxsize, 1 << 62 if until_ns is None else until_ns)
     if until_ns is None:
         session.finish("end of data")
     session.checkpoint()
