@@ -72,6 +72,21 @@ FREE_HANDS = {
 the strategy and the guard, and a losing one must be allowed to go on."""
 
 
+@dataclass(frozen=True)
+class Deal:
+    """A fill: signed size, and the mid when it was told."""
+
+    instrument: str
+    size: float
+    mid: float
+    price: float
+    fee: float
+
+    def part(self, share: float) -> Deal:
+        """Return a share of it: what closes a position, or what is left to open another."""
+        return Deal(self.instrument, share * self.size, self.mid, self.price, share * self.fee)
+
+
 @dataclass
 class Trade:
     """One trade under way: what is held, the cash at mids and in fact, what was opened."""
@@ -82,6 +97,15 @@ class Trade:
     in_fact: float = 0.0
     opened: float = 0.0
 
+    def book(self, deal: Deal) -> None:
+        """Take a fill that does not cross zero."""
+        before = self.held.get(deal.instrument, 0.0)
+        if before * deal.size >= 0.0:
+            self.opened += abs(deal.size) * deal.price
+        self.at_mid -= deal.size * deal.mid
+        self.in_fact -= deal.size * deal.price + deal.fee
+        self.held[deal.instrument] = before + deal.size
+
 
 class Witness:
     """Follows fills, funding and the guard of one run."""
@@ -90,6 +114,7 @@ class Witness:
         self._view = system.view
         self._paired = paired
         self._open: dict[str, Trade] = {}
+        self._turned: dict[str, Deal] = {}
         self.gross: list[float] = []
         self.net: list[float] = []
         self.probe_after = self.active_after = 0
@@ -109,17 +134,22 @@ class Witness:
 
     def _on_fill(self, event: OrderFilled) -> None:
         trade, quote = self._trade(event.instrument), self._view.quotes[event.instrument]
-        price, size = float(event.price), float(event.quantity)
-        mid, signed = (quote.bid + quote.ask) / 2.0, size if event.side is Side.BUY else -size
+        size, mid = float(event.quantity), (quote.bid + quote.ask) / 2.0
+        signed = size if event.side is Side.BUY else -size
+        deal = Deal(event.instrument, signed, mid, float(event.price), float(event.fee))
         before = trade.held.get(event.instrument, 0.0)
-        if before * signed >= 0.0:
-            trade.opened += size * price
-        trade.at_mid -= signed * mid
-        trade.in_fact -= signed * price + float(event.fee)
-        trade.held[event.instrument] = before + signed
+        if before * signed < 0.0 and size > abs(before) * (1.0 + 1e-9):
+            share = abs(before) / size
+            self._turned[event.instrument] = deal.part(1.0 - share)
+            deal = deal.part(share)
+        trade.book(deal)
 
     def _on_opened(self, event: PositionOpened) -> None:
-        self._trade(event.instrument).positions[event.instrument] = None
+        trade = self._trade(event.instrument)
+        trade.positions[event.instrument] = None
+        turned = self._turned.pop(event.instrument, None)
+        if turned is not None:
+            trade.book(turned)
 
     def _on_closed(self, event: PositionClosed) -> None:
         trade = self._trade(event.instrument)
