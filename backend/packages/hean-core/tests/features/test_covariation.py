@@ -151,3 +151,18 @@ def test_a_snapshot_in_the_middle_goes_on_alike() -> None:
         for made in (whole, cut):
             (made.take_second if which else made.take_first)(at, price)
     assert whole == cut
+
+
+def test_a_delayed_answer_is_seen_by_prices_that_lie_apart() -> None:
+    """A price that follows by 200 ms shares nothing with ticks of 50 ms, and much at a second."""
+    one, _ = walks(8, 40_000, 1.0)
+    prices = np.rint(1e7 * np.exp(one)).astype(int).tolist()
+    found: list[float] = []
+    for apart_ns in (0, STEP_NS):
+        made = Covariation.of(apart_ns)
+        for tick in range(4, len(prices)):
+            made.take_first(tick * STEP_NS // 20, prices[tick])
+            made.take_second(tick * STEP_NS // 20 + 1, prices[tick - 4])
+        found.append(made.correlation(1900))
+    assert abs(found[0]) < 0.1
+    assert found[1] > 0.7

@@ -14,10 +14,14 @@ GAPS = st.lists(st.tuples(st.integers(0, 1500), st.integers(900, 1100)), min_siz
 
 
 def live(
-    first_at: Integers, first: Integers, second_at: Integers, second: Integers
+    first_at: Integers,
+    first: Integers,
+    second_at: Integers,
+    second: Integers,
+    apart_ns: int = 0,
 ) -> tuple[Covariation, list[tuple[int, int, int]], list[float]]:
     """Return the live form after all prices, and each step's sums and correlation over 60."""
-    made, sums, known = Covariation.of(), list[tuple[int, int, int]](), list[float]()
+    made, sums, known = Covariation.of(apart_ns), list[tuple[int, int, int]](), list[float]()
     both = [(at, 0, price) for at, price in zip(first_at.tolist(), first.tolist(), strict=True)]
     both += [(at, 1, price) for at, price in zip(second_at.tolist(), second.tolist(), strict=True)]
     # stable: of one instant's prices the later in its own column stays the later
@@ -42,14 +46,14 @@ def columns_of(gaps: list[tuple[int, int]]) -> tuple[Integers, Integers]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(GAPS, GAPS)
+@given(GAPS, GAPS, st.sampled_from([0, 1, 250_000_000, 2_000_000_000]))
 def test_any_ticks_have_the_live_sums(
-    first: list[tuple[int, int]], second: list[tuple[int, int]]
+    first: list[tuple[int, int]], second: list[tuple[int, int]], apart_ns: int
 ) -> None:
     """Empty steps, equal instants and lonely ticks included, columns hold the live integers."""
     ticks = (*columns_of(first), *columns_of(second))
-    batch = covariation_batch(*ticks)
-    _, sums, _ = live(*ticks)
+    batch = covariation_batch(*ticks, apart_ns)
+    _, sums, _ = live(*ticks, apart_ns)
     assert np.stack(list(batch.values()), axis=1).tolist() == [list(one) for one in sums]
 
 

@@ -4,6 +4,10 @@ Returns of two instruments sampled on a common clock look the less correlated th
 (Epps 1979): a move of one waits for the next tick of the other. The sum of products over all pairs
 of intervals that overlap has no such bias. Source: Hayashi, Yoshida 2005, On covariance estimation
 of non-synchronously observed diffusion processes.
+
+It mends asynchrony, not delay: where one price answers the other after some 100 ms, quotes that
+tick faster than that share no overlap with their cause. Prices are therefore taken at least
+`apart_ns` from each other, each instrument by its own clock.
 """
 
 from __future__ import annotations
@@ -23,13 +27,15 @@ LONGEST: Final = 3600
 class Leg(msgspec.Struct):
     """One of two prices: its log path on the 1e-9 grid, and where the other stood at its tick.
 
-    `waiting` is the newest price of the instant in hand, 0 where it has none.
+    `waiting` is the newest price of the instant in hand, 0 where it has none; `at` is when the
+    newest was taken.
     """
 
     price: int = 0
     waiting: int = 0
     path: int = 0
     other: int = 0
+    at: int = -(1 << 62)
 
     def settle(self) -> int:
         """Take over the waiting price and return the move to it; the first moves nothing."""
@@ -44,13 +50,15 @@ class Leg(msgspec.Struct):
 class Covariation(msgspec.Struct):
     """Sums of products of overlapping moves, and of squares, over windows of one-second steps.
 
-    Of several prices in one instant the last counts. A product belongs to the step in which the
-    later of its two intervals ends. A step closes with the first price of a later one.
+    Of several prices in one instant the last counts; one that comes less than `apart_ns` after the
+    one taken before is left out. A product belongs to the step in which the later of its two
+    intervals ends. A step closes with the first price taken in a later one.
     """
 
     cross: RollingSum
     first_square: RollingSum
     second_square: RollingSum
+    apart_ns: int = 0
     first: Leg = msgspec.field(default_factory=Leg)
     second: Leg = msgspec.field(default_factory=Leg)
     now: int = -1
@@ -59,18 +67,17 @@ class Covariation(msgspec.Struct):
     open_second: int = 0
 
     @classmethod
-    def of(cls) -> Covariation:
-        return cls(RollingSum.of(LONGEST), RollingSum.of(LONGEST), RollingSum.of(LONGEST))
+    def of(cls, apart_ns: int = 0) -> Covariation:
+        sums = (RollingSum.of(LONGEST), RollingSum.of(LONGEST), RollingSum.of(LONGEST))
+        return cls(*sums, apart_ns)
 
     def take_first(self, at: int, price: int) -> None:
         """Take a price of the first (ticks or half-ticks, above 0) at `at` ns, never going back."""
-        self._reach(at)
-        self.first.waiting = price
+        self._take(self.first, at, price)
 
     def take_second(self, at: int, price: int) -> None:
         """Take a price of the second; see `take_first`."""
-        self._reach(at)
-        self.second.waiting = price
+        self._take(self.second, at, price)
 
     @property
     def steps(self) -> int:
@@ -90,6 +97,14 @@ class Covariation(msgspec.Struct):
             return NAN
         below = float(self.first_square.over(n)) * float(self.second_square.over(n))
         return float(self.cross.over(n)) / math.sqrt(below) if below > 0.0 else 0.0
+
+    def _take(self, leg: Leg, at: int, price: int) -> None:
+        if at != leg.at:
+            if at - leg.at < self.apart_ns:
+                return
+            self._reach(at)
+            leg.at = at
+        leg.waiting = price
 
     def _reach(self, at: int) -> None:
         now = self.now

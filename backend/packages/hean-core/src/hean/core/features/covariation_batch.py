@@ -15,15 +15,20 @@ from hean.core.features.covariation import STEP_NS
 
 
 def covariation_batch(
-    first_at: Integers, first: Integers, second_at: Integers, second: Integers
+    first_at: Integers,
+    first: Integers,
+    second_at: Integers,
+    second: Integers,
+    apart_ns: int = 0,
 ) -> dict[str, Integers]:
     """Return cross, first_square and second_square of each step that `Covariation` closes.
 
-    Times ascend in each column; of equal ones the last counts. Steps begin with the first price of
+    Times ascend in each column; of equal ones the last counts, and of those less than `apart_ns`
+    after the one taken before none. Steps begin with the first price of
     either and end before the step of the last.
     """
-    one_at, one, one_path = _moves(first_at, first)
-    other_at, other, other_path = _moves(second_at, second)
+    one_at, one, one_path = _moves(first_at, first, apart_ns)
+    other_at, other, other_path = _moves(second_at, second, apart_ns)
     together = np.isin(one_at, other_at, assume_unique=True)
     products = (
         (one_at, one * _since(one_at, other_at, other_path)),
@@ -53,13 +58,25 @@ def correlation_batch(sums: dict[str, Integers], n: int) -> Floats:
     return after(result, n)
 
 
-def _moves(at: Integers, price: Integers) -> tuple[Integers, Integers, Integers]:
+def _moves(at: Integers, price: Integers, apart_ns: int) -> tuple[Integers, Integers, Integers]:
     """Return instants, the move that ends at each, and the path; equal instants become one."""
     last = np.append(np.diff(at) > 0, True)
     at, price = at[last], price[last]
+    if apart_ns > 0:
+        taken = _taken(at, apart_ns)
+        at, price = at[taken], price[taken]
     move = np.zeros(len(price), dtype=np.int64)
     move[1:] = quantised_log_batch(price[1:], price[:-1])
     return at, move, np.cumsum(move)
+
+
+def _taken(at: Integers, apart_ns: int) -> list[int]:
+    """Return the places of the instants taken, each the first that is far enough from the last."""
+    found, place = list[int](), 0
+    while place < len(at):
+        found.append(place)
+        place = int(np.searchsorted(at, at[place] + apart_ns, side="left"))
+    return found
 
 
 def _since(at: Integers, other_at: Integers, path: Integers) -> Integers:
