@@ -57,17 +57,18 @@ def test_any_ticks_have_the_live_sums(
     assert np.stack(list(batch.values()), axis=1).tolist() == [list(one) for one in sums]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_hundred_thousand_ticks_have_the_live_bits(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "apart_ns"), [(1, 0), (2, 0), (3, 250_000_000)])
+def test_a_hundred_thousand_ticks_have_the_live_bits(seed: int, apart_ns: int) -> None:
     """Sums are the live integers and the one-minute correlation has every bit of the live one."""
     generator = np.random.default_rng(seed)
-    ticks: list[Integers] = []
-    for count in (60_000, 40_000):
-        ticks.append(np.cumsum(generator.integers(0, 120 if count == 60_000 else 180, count)))
-        ticks[-1] *= 1_000_000
-        ticks.append(600_000 + np.cumsum(generator.integers(-3, 4, count)))
-    batch = covariation_batch(*ticks)
-    _, sums, known = live(*ticks)
+
+    def ticks(count: int, gap_ms: int) -> tuple[Integers, Integers]:
+        at = np.cumsum(generator.integers(0, gap_ms, count)) * 1_000_000
+        return at, 600_000 + np.cumsum(generator.integers(-3, 4, count))
+
+    both = (*ticks(60_000, 120), *ticks(40_000, 180))
+    batch = covariation_batch(*both, apart_ns)
+    _, sums, known = live(*both, apart_ns)
     assert np.stack(list(batch.values()), axis=1).tolist() == [list(one) for one in sums]
     expected = np.array(known)
     told = ~np.isnan(expected)
