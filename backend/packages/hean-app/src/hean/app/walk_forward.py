@@ -158,7 +158,8 @@ def walk_dataset(
         figure = summary_of(walked, len(found))
         if out is not None:
             loaded = list(candidates.values())[chosen]
-            _keep(loaded, dataset, directory, {strategy: Evidence(source=_SOURCE, walk_forward=figure)})
+            evidence = Evidence(source=_SOURCE, walk_forward=figure)
+            _keep(loaded, dataset, directory, {strategy: evidence})
     return _told(strategy, found, walked, chosen, figure)
 
 

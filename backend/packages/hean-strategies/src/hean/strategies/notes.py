@@ -139,7 +139,8 @@ NOTES: Final[Mapping[str, StrategyNote]] = {
     ),
     "basis_arbitrage": StrategyNote(
         purpose="Trades the perpetual against spot when their gap exceeds every cost.",
-        orders="A group: maker on the thinner leg, the hedge taken on its fill; on bars both taken.",
+        orders="A group: maker on the thinner leg, the hedge taken on its fill; on bars both "
+        "taken.",
         exits="The gap back near its mean or across zero, a stop when it widens, 24 h.",
         expected="Real above 24 to 31 bp; rare.",
         edge="On BTC and ETH such gaps come in stress, when execution is worst; alone it is almost "
@@ -167,8 +168,8 @@ NOTES: Final[Mapping[str, StrategyNote]] = {
     "sentiment_strategy": StrategyNote(
         purpose="Leans against extremes of sentiment, and reacts to news that several sources "
         "share.",
-        orders="POST_ONLY for five minutes; on bars for two bars where that is longer, for a resting "
-        "order fills there only if it lives through a whole bar.",
+        orders="POST_ONLY for five minutes; on bars for two bars where that is longer, for a "
+        "resting order fills there only if it lives through a whole bar.",
         exits="Slow: two daily deviations, sentiment back in the middle, 14 days. Fast: 1 % stop, "
         "2 % target, 6 h.",
         expected="Weak; not provable live in months.",
