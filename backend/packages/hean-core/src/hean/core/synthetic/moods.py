@@ -202,15 +202,15 @@ class Path:
             edge = self._standing(up)
         if edge is None:
             return
-        beyond = random.uniform(0.3, 0.7) * usual * (1.0 if up else -1.0)
+        beyond = random.uniform(0.45, 0.75) * usual * (1.0 if up else -1.0)
         poke = edge + beyond - state.level
         if abs(poke) > _FARTHEST * usual:
             return
-        lasting = random.uniform(15.0, 40.0)
+        lasting = random.uniform(25.0, 45.0)
         self._push(poke, lasting, random.uniform(4.0, 8.0), forces=True)
         if random.random() < 0.5:
             back = -beyond * random.uniform(1.6, 3.0)
-            self._push(back, random.uniform(15.0, 40.0), 2.0, waits=lasting)
+            self._push(back, random.uniform(20.0, 45.0), 2.0, waits=lasting)
 
     def _usual_range(self) -> float:
         blocks = self.state.blocks
