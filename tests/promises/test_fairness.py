@@ -225,3 +225,13 @@ def test_a_claim_is_served_at_the_first_slot_that_comes_back(count: int) -> None
     machine.slow_asks(0, 60)
     assert list(machine.held) == [("low0", BTC)]
     assert machine.tracker.statistics().lost_to[-1][:2] == ("low0", "high0")
+
+
+def test_who_cannot_give_back_in_time_borrows_nothing() -> None:
+    """HIGH strategies whose time stop exceeds the cooldown leave a LOW one its share free."""
+    machine = FairnessMachine()
+    machine.begin([(1800, 2)], [7200, 7200], 1)
+    machine.rush(quotes=False)
+    assert len(machine.held) == 1
+    machine.slow_asks(0, 60)
+    assert sorted(machine.held)[1:] == [("low0", BTC), ("low0", ETH)]

@@ -5,7 +5,10 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hean.core.events.decision import OrderRequest, SignalRejected
+from hean.core.events.reasons import ReasonCode
 from hean.core.events.risk import BudgetSource, RiskEnvelope
+from hean.core.testing import ETH, SOL, signal
 from hean.risk.testing import RiskSystem
 
 NAMES = tuple("abcdefghijk")
@@ -28,7 +31,7 @@ def test_without_an_allocation_capital_is_split_equally_under_the_cap() -> None:
 
 
 def test_a_newcomer_waits_for_its_allocation() -> None:
-    """Between a new active set and its allocation the old weights hold and newcomers get 0."""
+    """E2: between a new active set and its allocation old weights hold and newcomers get 0."""
     system = RiskSystem("a", "b", "c")
     system.activate("a", "b")
     system.allocate({"a": 0.4, "b": 0.3})
@@ -36,6 +39,31 @@ def test_a_newcomer_waits_for_its_allocation() -> None:
     found = budgets(system)
     assert found == {"a": 0, "b": Decimal(90), "c": 0}
     assert system.of(RiskEnvelope)[-1].source is BudgetSource.PENDING
+
+
+def test_a_newcomer_s_signal_before_its_allocation_is_refused() -> None:
+    """E2: between the new active set and its allocation it has no budget; the sum is as before."""
+    system = RiskSystem("a", "b", "c")
+    system.activate("a", "b")
+    system.allocate({"a": 0.4, "b": 0.3})
+    before = sum(budgets(system).values())
+    system.activate("a", "b", "c")
+    asked = signal("c", limit=3_500.0, stop=3_430.0, targets=(), instrument=ETH, at=system.now)
+    system.take(asked)
+    refused = system.of(SignalRejected)[-1]
+    assert (refused.code, refused.layer) == (ReasonCode.POSITION_SIZER_ZERO, "sizer.budget")
+    assert sum(budgets(system).values()) == before == 210
+
+
+def test_a_signal_of_the_dispatch_that_lost_equity_meets_the_new_budget() -> None:
+    """E7: equity falls 4 %; before any beat the next signal's R is 2.5 % of a budget of 345.60."""
+    system = RiskSystem("a", "b", capital="900")
+    system.equity("864")
+    asked = signal("a", limit=200.0, stop=190.0, targets=(), instrument=SOL, at=system.now)
+    system.take(asked)
+    (order,) = system.of(OrderRequest)
+    assert order.risk <= Decimal("4.32") < Decimal("4.5")
+    assert order.risk > Decimal("4.32") - Decimal("0.1") * 200 * Decimal("0.0513")
 
 
 def test_the_grace_ends_in_the_equal_split() -> None:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hean.core.testing import BTC, HOUR
+from hean.core.events.decision import SignalRejected
+from hean.core.events.reasons import ReasonCode
+from hean.core.testing import BTC, ETH, HOUR, signal
 from hean.risk import RiskSettings
 from hean.risk.testing import RiskSystem
 
@@ -26,6 +30,27 @@ def test_a_run_of_losses_blocks_for_a_day_and_ends_by_time_alone() -> None:
     assert until == system.now + 24 * HOUR
     system.advance(24 * 3600)
     assert system.risk.loss_streaks.blocked_until("alpha") == 0
+
+
+def test_a_blocked_strategy_trades_again_a_day_later() -> None:
+    """G-4: its signal is STRATEGY_BLOCKED while the block lasts, and an order 24 h later."""
+    system = RiskSystem("alpha", capital="900")
+    lose(system, 20)
+    for number in (1, 2):
+        system.reconcile()
+        system.tick()
+        system.beat()
+        system.take(
+            signal(
+                number=number, limit=3_500.0, stop=3_430.0, targets=(), instrument=ETH,
+                at=system.now,
+            )
+        )  # fmt: skip
+        if number == 1:
+            assert system.of(SignalRejected)[-1].code is ReasonCode.STRATEGY_BLOCKED
+            assert system.orders() == []
+            system.advance(24 * 3600)
+    assert [one.quantity for one in system.orders()] == [Decimal("0.01")]
 
 
 def test_three_losses_are_noise() -> None:

@@ -80,14 +80,19 @@ def test_a_silent_timer_makes_entries_stale_and_heals() -> None:
 def test_bars_are_not_stale_between_their_closes() -> None:
     """E4: on one-minute bars an envelope two bars old still serves, three bars old does not."""
     system = RiskSystem("alpha")
+    system.take(bar(3_500.0, instrument=ETH, at=system.now))
     beat(system, MINUTE)
     system.advance(60)
     ask(system)
     assert len(system.orders()) == 1
-    system.advance(120)
+    system.take(rejected(system.orders()[0], at=system.now))
+    system.advance(60)
     ask(system, number=2)
-    assert code(system) in (ReasonCode.ENVELOPE_STALE, ReasonCode.POSITION_EXISTS)
-    assert system.risk.sentinel.barred("alpha", ETH) is not None
+    assert len(system.orders()) == 2
+    system.take(rejected(system.orders()[1], at=system.now))
+    system.advance(60)
+    ask(system, number=3)
+    assert code(system) is ReasonCode.ENVELOPE_STALE
 
 
 def test_a_failed_recomputation_bars_entries(monkeypatch: pytest.MonkeyPatch) -> None:
