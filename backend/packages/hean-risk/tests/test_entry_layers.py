@@ -107,7 +107,7 @@ def quotes(system: RiskSystem, number: int, *, legs: int = 2) -> None:
     """Publish a two-sided quote group on ETH in one dispatch."""
     for leg in range(max(legs, 1)):
         side = Side.BUY if leg == 0 else Side.SELL
-        price = 3_500.0 - 5.0 * side.sign
+        price = 3_500.0 - (5.0 + number / 100.0) * side.sign
         system.bus.publish(
             replace(
                 signal("alpha", side, number=number + leg, intent=Intent.QUOTE, at=system.now),
