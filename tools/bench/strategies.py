@@ -6,7 +6,7 @@ Seconds of the simulated market (BTC and ETH, perpetual and spot, with all they 
 of each bar strategy's planted world, go through the whole system: with no strategy (frames computed
 all the same), with each alone, with all. One JSON line each, then a table. The last line holds the
 frame and all handle calls of a symbol-second against the budget, and an event of maker and scalper
-against theirs.
+against theirs; `reference_ns`, a step of a plain loop, says how fast the machine was.
 """
 
 from __future__ import annotations
@@ -306,6 +306,7 @@ def verdict(rows: list[dict[str, Any]], seconds: int) -> dict[str, Any]:
         "budget_us": SYMBOL_SECOND_US,
         "event_us": worst,
         "event_budget_us": EVENT_US,
+        "reference_ns": round(features_bench.reference(100_000)),
         "holds": whole <= SYMBOL_SECOND_US and all(one <= EVENT_US for one in worst.values()),
     }
 
