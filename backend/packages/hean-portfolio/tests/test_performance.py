@@ -166,6 +166,22 @@ def test_a_changed_version_starts_a_new_series_and_a_trial() -> None:
     assert portfolio.performance.trials == 3
 
 
+def test_a_tier_changes_with_a_bin_and_not_with_a_restart() -> None:
+    """P10: a proven strategy's fiftieth trade makes it FULL at the bin's end, restored or not."""
+    for restarts in (False, True):
+        system, portfolio = with_strategies("alpha", "beta")
+        for number in range(49):
+            at = START + number * 8 * HOUR + HOUR
+            system.take(position_closed("alpha", net="1" if number % 3 else "0.4", at=at))
+        system.advance(8 * 3600)
+        system.take(position_closed("alpha", net="1", at=system.now))
+        if restarts:
+            portfolio.performance.restore(portfolio.performance.snapshot())
+        assert portfolio.performance.standings()["alpha"].tier is Tier.TRIAL
+        system.advance(8 * 3600)
+        assert portfolio.performance.standings()["alpha"].tier is Tier.FULL
+
+
 def test_worthless_strategies_stay_on_trial() -> None:
     """B3 in small: of eleven worthless strategies none becomes FULL, a proven one does."""
     system, portfolio = with_strategies(*(f"s{n:02d}" for n in range(11)), "proven")

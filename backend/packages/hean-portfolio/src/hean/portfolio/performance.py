@@ -104,12 +104,11 @@ class _State(msgspec.Struct, kw_only=True):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is known of a strategy now; `track_record` is the bins FULL would need in all."""
+    """What closed bins tell of a strategy; `track_record` is the bins FULL would need in all."""
 
     strategy: str
     belief: Belief
     tier: Tier
-    outcomes: int
     psr: float
     dsr: float
     track_record: float
@@ -273,9 +272,10 @@ class Performance:
             series.account_x = series.shadow_x = 0.0
             series.touched = series.shadowed = False
         self._state.last_bin = number
+        for name, one in self._judge().items():
+            series = self._state.series[name]
+            series.tier = self._tier(series, one.psr, one.dsr)
         self._standings = None
-        for name, one in self.standings().items():
-            self._state.series[name].tier = one.tier
 
     def _judge(self) -> dict[str, Standing]:
         found: dict[str, Moments | None] = {}
@@ -293,8 +293,7 @@ class Performance:
             standings[name] = Standing(
                 strategy=name,
                 belief=beliefs[name],
-                tier=self._tier(series, psr, dsr),
-                outcomes=series.outcomes,
+                tier=series.tier,
                 psr=psr,
                 dsr=dsr,
                 track_record=minimum_track_record(one, luck),
