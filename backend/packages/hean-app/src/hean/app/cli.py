@@ -224,7 +224,7 @@ def why(
     ] = None,
     as_json: _JsonOption = False,
 ) -> None:
-    """Say why a strategy traded, or why it did not, or why it had the budget it had.
+    """Say why a strategy traded or did not, or explain its budget.
 
     Shows its funnel, the nearest misses and the setting that would change them.
     """
