@@ -30,6 +30,7 @@ from hean.core.instruments import MONEY, ZERO, decimal_of
 from hean.core.market_view import MarketView
 from hean.core.snapshot import pack, unpack
 from hean.risk.settings import RiskSettings
+from hean.risk.tallies import InstrumentTally, Tally
 
 EXTERNAL = "EXTERNAL"
 """The strategy that positions nobody here opened belong to."""
@@ -84,27 +85,6 @@ class WorkingOrder(msgspec.Struct):
     at_risk: Decimal = ZERO
     weight: Decimal = _ONE
     slices: dict[str, Decimal] = {}
-
-
-class Tally(msgspec.Struct):
-    """Open risk and notional of one strategy; `bound` weighs spot, paid in full, by leverage."""
-
-    risk: Decimal = ZERO
-    notional: Decimal = ZERO
-    bound: Decimal = ZERO
-
-
-class InstrumentTally(msgspec.Struct):
-    """Net position of one instrument, and what works on each side, in quantity and in USDT."""
-
-    quantity: Decimal = ZERO
-    net: Decimal = ZERO
-    buys: Decimal = ZERO
-    sells: Decimal = ZERO
-
-    def on_side(self, side: Side) -> Decimal:
-        """Return the value already carried or worked on one side; an opposite net gives room."""
-        return self.net + self.buys if side is Side.BUY else self.sells - self.net
 
 
 class _State(msgspec.Struct, frozen=True):
