@@ -176,14 +176,5 @@ class OutsideFade(Strategy[FadeState, FadeSettings]):
     listens = (Quote, Bar, Heartbeat)
     section_type = FadeSettings
     state_type = FadeState
+    desk_type = FadeDesk
     step = staticmethod(step)
-
-    @classmethod
-    def initial(cls, parameters: Parameters[FadeSettings]) -> FadeState:
-        return FadeState(
-            strategy=cls.row.strategy,
-            desks={
-                one.instrument: FadeDesk(instrument=one.instrument, specification=one.specification)
-                for one in parameters.markets.values()
-            },
-        )

@@ -281,19 +281,8 @@ class $kind(Strategy[State, Settings]):
     listens = (Quote, Bar, Heartbeat)
     section_type = Settings
     state_type = State
+    desk_type = BreakoutDesk
     step = staticmethod(step)
-
-    @classmethod
-    def initial(cls, parameters: Parameters[Settings]) -> State:
-        return State(
-            strategy=cls.row.strategy,
-            desks={
-                one.instrument: BreakoutDesk(
-                    instrument=one.instrument, specification=one.specification
-                )
-                for one in parameters.markets.values()
-            },
-        )
 '''
 
 

@@ -144,8 +144,9 @@ _SHARED = (RegimeChanged, InstrumentUpdated, FeedGap)
 class Strategy(ABC, Generic[StateT, SectionT]):
     """A strategy on the bus: `handle` steps its state and publishes what the step says.
 
-    A subclass names its `row`, `section_type`, `state_type` and the market events it `listens` to,
-    and gives `initial` and `step`. `at_least` is how many instruments it needs.
+    A subclass names its `row`, `section_type`, `state_type`, `desk_type` and the market events it
+    `listens` to, and gives `step`; `open_desk` or `initial` too where a desk holds more at first.
+    `at_least` is how many instruments it needs.
     """
 
     row: ClassVar[SpecRow]
@@ -155,6 +156,7 @@ class Strategy(ABC, Generic[StateT, SectionT]):
     state_version: ClassVar[int] = 1
     section_type: ClassVar[type[StrategySection]]
     state_type: ClassVar[type[DeskState[Any]]]
+    desk_type: ClassVar[type[Desk]] = Desk
 
     def __init__(
         self,
@@ -188,9 +190,15 @@ class Strategy(ABC, Generic[StateT, SectionT]):
         return self.section.enabled and not self.cannot_run_because
 
     @classmethod
-    @abstractmethod
     def initial(cls, parameters: Parameters[SectionT]) -> StateT:
-        """Return the state before the first event."""
+        """Return the state before the first event: a desk for each market."""
+        desks = {key: cls.open_desk(one, parameters) for key, one in parameters.markets.items()}
+        return cast("StateT", cls.state_type(strategy=cls.row.strategy, desks=desks))
+
+    @classmethod
+    def open_desk(cls, market: Market, parameters: Parameters[SectionT]) -> Desk:
+        """Return the desk of a market before the first event."""
+        return cls.desk_type(instrument=market.instrument, specification=market.specification)
 
     @staticmethod
     @abstractmethod

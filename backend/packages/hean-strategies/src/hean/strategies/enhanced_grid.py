@@ -383,14 +383,5 @@ class EnhancedGrid(Strategy[GridState, GridSettings]):
     listens = (Quote, BookUpdate, Frame, Bar, Heartbeat)
     section_type = GridSettings
     state_type = GridState
+    desk_type = GridDesk
     step = staticmethod(step)
-
-    @classmethod
-    def initial(cls, parameters: Parameters[GridSettings]) -> GridState:
-        return GridState(
-            strategy=cls.row.strategy,
-            desks={
-                one.instrument: GridDesk(instrument=one.instrument, specification=one.specification)
-                for one in parameters.markets.values()
-            },
-        )

@@ -45,6 +45,7 @@ from hean.strategies.pace import DAY_NS, SECOND_NS, PaceRules, Refusal
 from hean.strategies.quote_model import Markouts
 from hean.strategies.settlement import SettlementClock
 from hean.strategies.spec import HF_SCALPING, tunable
+from hean.strategies.universe import Market
 from hean.strategies.windows import Average
 
 _BOOK_MAX_AGE_NS = SECOND_NS // 2
@@ -361,15 +362,9 @@ class HFScalping(Strategy[ScalpingState, ScalpingSettings]):
     step = staticmethod(step)
 
     @classmethod
-    def initial(cls, parameters: Parameters[ScalpingSettings]) -> ScalpingState:
-        return ScalpingState(
-            strategy=cls.row.strategy,
-            desks={
-                market.instrument: ScalpingDesk(
-                    instrument=market.instrument,
-                    specification=market.specification,
-                    noise=Average(half_life=_NOISE_HALF_LIFE),
-                )
-                for market in parameters.markets.values()
-            },
+    def open_desk(cls, market: Market, parameters: _Run) -> ScalpingDesk:
+        return ScalpingDesk(
+            instrument=market.instrument,
+            specification=market.specification,
+            noise=Average(half_life=_NOISE_HALF_LIFE),
         )

@@ -431,16 +431,5 @@ class ImpulseEngine(Strategy[ImpulseState, ImpulseSettings]):
     listens = (Quote, Trade, BookUpdate, Frame, FundingRate, Heartbeat)
     section_type = ImpulseSettings
     state_type = ImpulseState
+    desk_type = ImpulseDesk
     step = staticmethod(step)
-
-    @classmethod
-    def initial(cls, parameters: Parameters[ImpulseSettings]) -> ImpulseState:
-        return ImpulseState(
-            strategy=cls.row.strategy,
-            desks={
-                one.instrument: ImpulseDesk(
-                    instrument=one.instrument, specification=one.specification
-                )
-                for one in parameters.markets.values()
-            },
-        )

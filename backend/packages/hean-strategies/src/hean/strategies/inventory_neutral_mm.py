@@ -57,6 +57,7 @@ from hean.strategies.quoting import (
     rest_exit,
 )
 from hean.strategies.spec import INVENTORY_NEUTRAL_MM
+from hean.strategies.universe import Market
 
 _BOOK_MAX_AGE_NS = SECOND_NS
 _FUNDING_QUIET_NS = 60 * SECOND_NS
@@ -378,15 +379,9 @@ class InventoryNeutralMM(Strategy[MarketMakingState, MarketMakingSettings]):
     step = staticmethod(step)
 
     @classmethod
-    def initial(cls, parameters: Parameters[MarketMakingSettings]) -> MarketMakingState:
-        return MarketMakingState(
-            strategy=cls.row.strategy,
-            desks={
-                one.instrument: MarketMakingDesk(
-                    instrument=one.instrument,
-                    specification=one.specification,
-                    share=1.0 / len(parameters.markets),
-                )
-                for one in parameters.markets.values()
-            },
+    def open_desk(cls, market: Market, parameters: _Run) -> MarketMakingDesk:
+        return MarketMakingDesk(
+            instrument=market.instrument,
+            specification=market.specification,
+            share=1.0 / len(parameters.markets),
         )

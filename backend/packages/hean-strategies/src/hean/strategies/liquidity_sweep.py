@@ -335,16 +335,5 @@ class LiquiditySweep(Strategy[SweepState, SweepSettings]):
     listens = (Quote, BookUpdate, Frame, Liquidation, MarkPrice, Heartbeat)
     section_type = SweepSettings
     state_type = SweepState
+    desk_type = SweepDesk
     step = staticmethod(step)
-
-    @classmethod
-    def initial(cls, parameters: Parameters[SweepSettings]) -> SweepState:
-        return SweepState(
-            strategy=cls.row.strategy,
-            desks={
-                one.instrument: SweepDesk(
-                    instrument=one.instrument, specification=one.specification
-                )
-                for one in parameters.markets.values()
-            },
-        )

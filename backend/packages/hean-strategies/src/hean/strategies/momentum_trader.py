@@ -428,20 +428,16 @@ class MomentumTrader(Strategy[MomentumState, MomentumSettings]):
     step = staticmethod(step)
 
     @classmethod
-    def initial(cls, parameters: Parameters[MomentumSettings]) -> MomentumState:
+    def open_desk(cls, market: Market, parameters: Parameters[MomentumSettings]) -> MomentumDesk:
         section = parameters.section
         hours = (section.short_hours, section.middle_hours, section.long_hours)
-        found: dict[str, MomentumDesk] = {}
-        for market in parameters.markets.values():
-            lengths = tuple(max(2, int(one * _HOUR_NS) // market.bar_ns) for one in hours)
-            found[market.instrument] = MomentumDesk(
-                instrument=market.instrument,
-                specification=market.specification,
-                returns=ReturnWindow.of(*lengths),
-                quarters=Range(span_ns=_QUARTER_NS, depth=_DAY_NS // _QUARTER_NS),
-                pull_range=Range(
-                    span_ns=_QUARTER_NS,
-                    depth=max(1, int(section.short_hours * _HOUR_NS) // _QUARTER_NS),
-                ),
-            )
-        return MomentumState(strategy=cls.row.strategy, desks=found)
+        pull_ns = int(section.short_hours * _HOUR_NS)
+        return MomentumDesk(
+            instrument=market.instrument,
+            specification=market.specification,
+            returns=ReturnWindow.of(
+                *(max(2, int(one * _HOUR_NS) // market.bar_ns) for one in hours)
+            ),
+            quarters=Range(span_ns=_QUARTER_NS, depth=_DAY_NS // _QUARTER_NS),
+            pull_range=Range(span_ns=_QUARTER_NS, depth=max(1, pull_ns // _QUARTER_NS)),
+        )

@@ -43,6 +43,7 @@ from hean.strategies.quoting import (
     rest_exit,
 )
 from hean.strategies.spec import REBATE_FARMER, tunable
+from hean.strategies.universe import Market
 from hean.strategies.windows import Average
 
 _BOOK_MAX_AGE_NS = 2 * SECOND_NS
@@ -344,15 +345,9 @@ class RebateFarmer(Strategy[RebateState, RebateSettings]):
     step = staticmethod(step)
 
     @classmethod
-    def initial(cls, parameters: Parameters[RebateSettings]) -> RebateState:
-        return RebateState(
-            strategy=cls.row.strategy,
-            desks={
-                one.instrument: RebateDesk(
-                    instrument=one.instrument,
-                    specification=one.specification,
-                    share=1.0 / len(parameters.markets),
-                )
-                for one in parameters.markets.values()
-            },
+    def open_desk(cls, market: Market, parameters: _Run) -> RebateDesk:
+        return RebateDesk(
+            instrument=market.instrument,
+            specification=market.specification,
+            share=1.0 / len(parameters.markets),
         )

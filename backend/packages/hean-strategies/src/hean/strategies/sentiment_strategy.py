@@ -392,18 +392,11 @@ class SentimentStrategy(Strategy[MoodState, SentimentSettings]):
     step = staticmethod(step)
 
     @classmethod
-    def initial(cls, parameters: Parameters[SentimentSettings]) -> MoodState:
-        return MoodState(
-            strategy=cls.row.strategy,
-            desks={
-                one.instrument: MoodDesk(
-                    instrument=one.instrument,
-                    specification=one.specification,
-                    returns=ReturnWindow.of(
-                        max(2, _HOUR_NS // one.bar_ns), max(3, DAY_NS // one.bar_ns)
-                    ),
-                    hours=Range(span_ns=_HOUR_NS, depth=120),
-                )
-                for one in parameters.markets.values()
-            },
+    def open_desk(cls, market: Market, parameters: _Run) -> MoodDesk:
+        lengths = max(2, _HOUR_NS // market.bar_ns), max(3, DAY_NS // market.bar_ns)
+        return MoodDesk(
+            instrument=market.instrument,
+            specification=market.specification,
+            returns=ReturnWindow.of(*lengths),
+            hours=Range(span_ns=_HOUR_NS, depth=120),
         )
