@@ -180,6 +180,9 @@ class PositionSizer:
             name = cap if cap not in ("", "probe") and not _affords(terms, value) else "group"
             zero = _group_zero(terms, value, name)
             return (msgspec.structs.replace(zero, factor=factor),)
+        if tail := _broken_by_rounding(terms, room, quantities):
+            zero = _group_zero(terms, value, tail)
+            return (msgspec.structs.replace(zero, factor=factor),)
         return tuple(
             Sizing(
                 quantity=quantity,
@@ -339,6 +342,15 @@ def _affords(terms: GroupTerms, value: Decimal) -> bool:
         _times(value, ratio) >= _times(one.instrument.smallest_quantity(one.price), one.price)
         for one, ratio in zip(terms.entries, terms.ratios, strict=True)
     )
+
+
+def _broken_by_rounding(terms: GroupTerms, room: Room, quantities: Sequence[Decimal]) -> str:
+    """Return the tail limit that rounded legs break: one that mends the book may lose more."""
+    if terms.rules.is_quotes:
+        return ""
+    values = [_times(q, one.price) for q, one in zip(quantities, terms.entries, strict=True)]
+    share, tail = room.tails.share(terms.entries, values, is_hedge=True)
+    return tail if share < 1.0 else ""
 
 
 def _group_zero(terms: GroupTerms, value: Decimal, cap: str) -> Sizing:
