@@ -41,4 +41,5 @@ def test_spikes_of_the_basis_are_found(bench: ModuleType) -> None:
     """I12: on one log of planted spikes BasisArbitrage becomes ACTIVE, with its own pairs."""
     row = bench.study("basis_arbitrage", "planted", 1)
     assert row["holds"]
+    assert row["ever_active"] == 1.0
     assert 30 <= row["median_to_probe"] <= row["median_to_active"]

@@ -4,7 +4,7 @@ usage: evidence.py [--seeds N] [--strategy NAME] [--world walk|planted]
 
 One JSON line per strategy and world, then a table. On a walk the mean gross of a strategy's trades
 must lie within 3 SE of 0 and at most 5 % of the seeds may ever have an ACTIVE cell (I11); with an
-edge planted in the market every seed must be promoted and the mean net be above 0 (I12).
+edge planted in the market every seed must leave SHADOW and the mean net be above 0 (I12).
 
 Gross is measured from mid to mid at the moments of the fills' reports: a martingale where there is
 no edge, whatever fills and stops cost. Net has prices, fees and funding in it. Both are of the
@@ -291,8 +291,8 @@ def is_luck(row: dict[str, Any]) -> bool:
 
 
 def is_found(row: dict[str, Any]) -> bool:
-    """Return whether I12 holds: every seed reached ACTIVE, net above 0."""
-    return bool(row["ever_active"] == 1.0 and (row["net_bp"] or 0.0) > 0.0)
+    """Return whether I12 holds: every seed promoted, net above 0; ACTIVE takes longer."""
+    return bool(row["ever_probe"] == 1.0 and (row["net_bp"] or 0.0) > 0.0)
 
 
 COLUMNS = (

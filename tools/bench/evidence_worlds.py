@@ -173,7 +173,7 @@ def hf_scalping() -> Case:
 
     return Case(
         lambda: _ticks(_walking, warm=4500, seconds=2700),
-        lambda: _ticks(planted, warm=4500, seconds=12_000),
+        lambda: _ticks(planted, warm=4500, seconds=18_000),
     )
 
 
@@ -181,12 +181,12 @@ def inventory_neutral_mm() -> Case:
     """Return walk; a mid that bounces inside a wide spread."""
 
     def planted(seed: int, count: int, start: float) -> list[Second]:
-        path = reversion(seed, count, start=PRICE, half_life=15.0, sd_bp=8.0)
+        path = reversion(seed, count, start=PRICE, half_life=15.0, sd_bp=11.0)
         return seconds_of(path)
 
     return Case(
         lambda: _ticks(_walking, warm=5400, seconds=1800),
-        lambda: _ticks(planted, warm=5400, seconds=3600, spread_bp=8.0),
+        lambda: _ticks(planted, warm=5400, seconds=14_400, spread_bp=8.0, seeds=0.25),
     )
 
 
@@ -219,7 +219,7 @@ def liquidity_sweep() -> Case:
     """Return stormy volatility with liquidations; pokes that are reclaimed and turn."""
     return Case(
         lambda: _ticks(_stormy, warm=5400, seconds=3600, extra=_forced_out),
-        lambda: _ticks(_poked(75.0), warm=5400, seconds=200_000, extra=_forced_out, seeds=0.04),
+        lambda: _ticks(_poked(75.0), warm=5400, seconds=280_000, extra=_forced_out, seeds=0.02),
     )
 
 
