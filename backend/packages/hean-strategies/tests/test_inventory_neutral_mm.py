@@ -25,15 +25,29 @@ from hean.core.events import (
     RegimeChanged,
     Side,
     Signal,
+    SignalWithdrawn,
 )
 from hean.core.instruments import Instrument
-from hean.core.testing import BTC, SECOND, START, book, btc_perpetual, btc_spot, perpetual, trade
+from hean.core.testing import (
+    BTC,
+    SECOND,
+    START,
+    book,
+    btc_perpetual,
+    btc_spot,
+    filled,
+    order_request,
+    perpetual,
+    trade,
+)
 from hean.strategies.bench import Log, build
+from hean.strategies.decisions import Plan
 from hean.strategies.desk import Holding
-from hean.strategies.inventory_neutral_mm import InventoryNeutralMM
+from hean.strategies.inventory_neutral_mm import InventoryNeutralMM, step
 from hean.strategies.market_making_desk import plans_of
 from hean.strategies.quote_bench import QuoteBench
 from hean.strategies.quote_proof import QuoteProof
+from hean.strategies.quoting import quote
 from hean.strategies.testing import check_strategy
 
 PRICE = 60_000.0
@@ -413,6 +427,30 @@ def test_where_nothing_is_enforced_the_fault_is_only_told() -> None:
     assert all(one.plan_fault is not None for one in found.entries)
     assert found.outcomes
     assert found.strategy.state.desks[BTC].proof.count >= len(found.outcomes)
+
+
+def test_the_fill_of_a_quote_that_stood_is_counted() -> None:
+    """Declared anew while its order stays at the venue, a quote's fill proves the symbol too."""
+    log = _log(_calm(1))
+    strategy = build(InventoryNeutralMM, log)
+    state, desk = strategy.state, strategy.state.desks[BTC]
+    desk.quote = _quoted(btc_perpetual(), PRICE, START)
+    plan = Plan(sign=1, style=OrderStyle.POST_ONLY, limit=PRICE - 30.0)
+    quote(state, desk, START, [plan])
+    standing = desk.quotes[0].order_id
+    (again,) = quote(state, desk, START + SECOND, [plan])
+    desk.proof.follow(desk.live, START + SECOND, 30 * SECOND)
+    step(
+        state,
+        SignalWithdrawn(
+            ts_event=START, ts_init=START + SECOND, signal_id=again.signal_id, instrument=BTC,
+            strategy=strategy.name, side=Side.BUY, intent=Intent.QUOTE, stands=standing,
+        ),
+        strategy.parameters,
+    )  # fmt: skip
+    order = msgspec.structs.replace(order_request(strategy.name), client_order_id=standing)
+    step(state, filled(order, at=START + 2 * SECOND), strategy.parameters)
+    assert [one.sign for one in desk.proof.fills] == [1]
 
 
 def test_the_proof_survives_a_restart() -> None:

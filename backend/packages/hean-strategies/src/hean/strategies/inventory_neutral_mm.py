@@ -141,9 +141,10 @@ def _on_report(state: MarketMakingState, event: Event) -> Outputs:
 
 
 def _count_fill(desk: MarketMakingDesk, event: OrderFilled) -> None:
-    if count_fill(desk, event) is None:
+    filled = count_fill(desk, event)
+    if filled is None:
         return
-    desk.proof.on_own_fill(event.client_order_id, desk.quote, event.ts_init)
+    desk.proof.on_own_fill(filled.signal_id, desk.quote, event.ts_init)
     size = float(event.filled + event.remaining)
     desk.clip = size if desk.holding is None else max(desk.clip, size)
 

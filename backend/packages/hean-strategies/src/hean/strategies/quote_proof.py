@@ -29,9 +29,12 @@ _THROUGH: Final = 0.999
 
 
 class FollowedQuote(msgspec.Struct, gc=False):
-    """A quote that rests in thought from `active_at` to `expires_at`."""
+    """A quote that rests in thought from `active_at` to `expires_at`.
 
-    order_id: str
+    It is known by its signal: the order behind it may be one that stood from before.
+    """
+
+    signal_id: str
     sign: int
     price: float
     active_at: int
@@ -79,7 +82,7 @@ class QuoteProof(msgspec.Struct, kw_only=True):
         arrival = now + SHADOW_LATENCY_NS
         self.quotes = [
             FollowedQuote(
-                one.order_id,
+                one.signal_id,
                 one.sign,
                 one.price,
                 before.get((one.sign, one.price), arrival),
@@ -100,10 +103,10 @@ class QuoteProof(msgspec.Struct, kw_only=True):
                 self._fill(one, mid(market), now)
                 self.quotes = [other for other in self.quotes if other is not one]
 
-    def on_own_fill(self, order_id: str, market: Quote | None, now: int) -> None:
-        """Take the fill of an own order, unless price had gone through its quote before."""
+    def on_own_fill(self, signal_id: str, market: Quote | None, now: int) -> None:
+        """Take the fill of an own quote, unless price had gone through it before."""
         for one in self.quotes:
-            if one.order_id == order_id and market is not None:
+            if one.signal_id == signal_id and market is not None:
                 self._fill(one, mid(market), now)
                 self.quotes = [other for other in self.quotes if other is not one]
 
