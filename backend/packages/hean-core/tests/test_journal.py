@@ -252,3 +252,20 @@ def test_a_disk_that_refuses_loses_no_record(tmp_path: Path) -> None:
     assert opened.verify_chain() == opened.head
     assert len(list(opened.records())) == 5000
     opened.close()
+
+
+def test_a_snapshot_that_is_written_ends_the_failure(tmp_path: Path) -> None:
+    """A checkpoint writes what waited, so nothing is said to be missing from the disk after it."""
+    path = tmp_path / "journal.db"
+    opened = SqliteJournal(path)
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    opened.wait_at_most(0.01)
+    _add(opened, 1024)
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert "locked" in opened.failure
+    opened.save_snapshot(1024, START, {})
+    assert opened.failure == ""
+    assert len(list(opened.records())) == 1024
+    opened.close()

@@ -300,6 +300,9 @@ class SqliteJournal:
         except sqlite3.Error as error:
             self._roll_back()
             raise JournalError(f"{self.path.name} cannot be written: {error}") from error
+        self._forget_written()
+
+    def _forget_written(self) -> None:
         self._chain.forget()
         self._marks.clear()
         self.failure = ""
@@ -345,8 +348,7 @@ class SqliteJournal:
         except sqlite3.Error as error:
             self._roll_back()
             raise JournalError(f"{self.path.name} cannot be written: {error}") from error
-        self._chain.forget()
-        self._marks.clear()
+        self._forget_written()
         return found
 
     def _prune(self) -> None:
