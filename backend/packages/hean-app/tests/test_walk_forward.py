@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -115,3 +116,17 @@ def test_a_strategy_that_cannot_run_is_not_walked(
     """What needs ticks is refused on bars with its reason, exit code 3."""
     assert _run([str(bars), "--walk-forward", "hf_scalping"], monkeypatch) == 3
     assert "needs trades" in capsys.readouterr().err
+
+
+def test_a_walk_is_refused_by_no_guard_and_keeps_to_its_span(
+    bars: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who enforces the guard can walk a strategy that is not proven yet, over the days named."""
+    given = ["--walk-forward", "momentum_trader", "--train-days", "3", "--test-days", "2", "--json"]
+    found: list[dict[str, Any]] = []
+    for sets in ([], ["--set", "EDGE_GUARD=enforce"]):
+        assert _run([str(bars), *given, "--end", "2024-01-11", *sets], monkeypatch) in (0, None)
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0]["walk_forward"] == found[1]["walk_forward"]
+    assert found[0]["candidates"][0]["trades"] > 0
+    assert found[0]["walk_forward"]["days"] == 10.0

@@ -40,6 +40,8 @@ app.add_typer(strategies_app, name="strategies")
 _INTERRUPTED = 130
 _WALKED_CAPITAL = "1000000"
 """Capital of a walk-forward: enough that no size is refused."""
+_WALKED = ("PORTFOLIO__AUTOPILOT_ENABLED=false", "EDGE_GUARD=observe", "EDGE_EVIDENCE=")
+"""A walk judges a strategy by its trades, whatever is proven of it so far."""
 
 _SetOption = Annotated[
     list[str] | None,
@@ -384,13 +386,19 @@ def evaluate(
         from hean.app.strategies_cli import print_walk_forward
 
         sets = [*(overrides or []), f"INITIAL_CAPITAL={capital or _WALKED_CAPITAL}"]
-        sets.append("PORTFOLIO__AUTOPILOT_ENABLED=false")
+        sets += _WALKED
         found = {
             one or "as set": load_settings([*sets, one] if one else sets, strategies=walk_forward)
             for one in ("", *(tries or []))
         }
         print_walk_forward(
-            found, dataset, walk_forward, out=out, days=(train_days, test_days), as_json=as_json
+            found,
+            dataset,
+            walk_forward,
+            out=out,
+            span=(start, end),
+            days=(train_days, test_days),
+            as_json=as_json,
         )
         return
     from hean.app.strategies_cli import print_evaluation

@@ -215,6 +215,7 @@ def print_walk_forward(
     strategy: str,
     *,
     out: Path | None,
+    span: tuple[str | None, str | None],
     days: tuple[float, float],
     as_json: bool = False,
 ) -> None:
@@ -223,7 +224,9 @@ def print_walk_forward(
     from hean.app.walk_forward_view import show_walk_forward
 
     train, test = days
-    found = walk_dataset(candidates, dataset, strategy, out=out, train_days=train, test_days=test)
+    found = walk_dataset(
+        candidates, dataset, strategy, out=out, span=span, train_days=train, test_days=test
+    )
     if as_json:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
         return

@@ -34,6 +34,8 @@ _SOURCE: Final = "walk-forward"
 
 Result = tuple[int, float]
 """When a trade closed (ns) and its net in bp."""
+Span = tuple[str | None, str | None]
+"""The UTC times between which the dataset is used; None: its own begin or end."""
 
 
 class Fold(msgspec.Struct, frozen=True):
@@ -133,6 +135,7 @@ def walk_dataset(
     strategy: str,
     *,
     out: Path | None,
+    span: Span = (None, None),
     train_days: float,
     test_days: float,
 ) -> dict[str, Any]:
@@ -143,7 +146,8 @@ def walk_dataset(
     """
     with run_directory(out) as directory:
         found = [
-            _run_candidate(name, loaded, dataset, strategy) for name, loaded in candidates.items()
+            _run_candidate(name, loaded, dataset, span, strategy)
+            for name, loaded in candidates.items()
         ]
         first, last = found[0].first, found[0].last
         train, test = round(train_days * DAY_NS), round(test_days * DAY_NS)
@@ -159,18 +163,18 @@ def walk_dataset(
         if out is not None:
             loaded = list(candidates.values())[chosen]
             evidence = Evidence(source=_SOURCE, walk_forward=figure)
-            _keep(loaded, dataset, directory, {strategy: evidence})
+            _keep(loaded, dataset, span, directory, {strategy: evidence})
     return _told(strategy, found, walked, chosen, figure)
 
 
 def _run_candidate(
-    name: str, loaded: Loaded[AppSettings], dataset: Path, strategy: str
+    name: str, loaded: Loaded[AppSettings], dataset: Path, span: Span, strategy: str
 ) -> Candidate:
     """Run one set of parameters; what came of it in the account is its results."""
     systems: list[TradingSystem] = []
     with tempfile.TemporaryDirectory(prefix="hean-walk-") as folder:
         directory = Path(folder)
-        replay_dataset(loaded, dataset, directory, None, None, html=False, watch=systems.append)
+        replay_dataset(loaded, dataset, directory, *span, html=False, watch=systems.append)
         journal = SqliteJournal(directory / "journal.db", durable=False)
         try:
             records = TradeRecords().take_all(one.event() for one in journal.records(RECORDS))
@@ -195,12 +199,16 @@ def _run_candidate(
 
 
 def _keep(
-    loaded: Loaded[AppSettings], dataset: Path, directory: Path, evidence: Mapping[str, Evidence]
+    loaded: Loaded[AppSettings],
+    dataset: Path,
+    span: Span,
+    directory: Path,
+    evidence: Mapping[str, Evidence],
 ) -> None:
     def bring(system: TradingSystem) -> None:
         system.take_evidence(evidence)
 
-    replay_dataset(loaded, dataset, directory, None, None, html=True, watch=bring)
+    replay_dataset(loaded, dataset, directory, *span, html=True, watch=bring)
 
 
 def _told(
