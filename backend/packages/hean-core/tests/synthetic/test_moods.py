@@ -69,7 +69,7 @@ def test_a_push_may_wait_for_another_to_end() -> None:
 
 
 def test_a_sweep_runs_beyond_a_swing_that_stood_and_half_of_them_turn() -> None:
-    """The poke ends 0.45 to 0.75 usual ranges beyond the swing; a return follows it, inside again."""
+    """The poke ends 0.45 to 0.75 usual ranges beyond the swing; a return follows it inside."""
     blocks = [(-0.002, -0.001)] * 8 + [(-0.001, 0.001)] + [(-0.002, -0.0005)] * 8
     turned = 0
     for seed in range(200):

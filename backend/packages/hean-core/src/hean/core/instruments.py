@@ -97,10 +97,6 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return the nearest whole number of ticks."""
         return round(price / self.tick)
 
-    def lots_of(self, quantity: float) -> int:
-        """Return the nearest whole number of lots."""
-        return round(quantity / self.lot)
-
     def price_of(self, ticks: int) -> Decimal:
         """Return the exact price of a tick count."""
         return MONEY.multiply(self.tick_size, Decimal(ticks))

@@ -152,10 +152,6 @@ class InstrumentBook(msgspec.Struct, kw_only=True):
     mark_ts: int = 0
     mark: Decimal = ZERO
 
-    @property
-    def is_held(self) -> bool:
-        return bool(self.positions) or bool(self.quantity)
-
     def tally(self, strategy: str) -> Tally:
         """Return the accounts of a strategy here, opened at zero."""
         found = self.tallies.get(strategy)

@@ -16,8 +16,8 @@ from hean.core.edge import Belief, Cell, Fees, belief_of, fees_bp, first_suffici
 from hean.core.events.decision import GuardMode
 from hean.core.events.evidence import PastOutcome
 from hean.core.events.market import Regime
+from hean.risk.stress import MAJORS
 
-MAJORS: Final = frozenset({"BTC", "ETH"})
 FAILED_PLAN: Final = "failed plan"
 """The regime part of the cell whose outcomes never promote."""
 

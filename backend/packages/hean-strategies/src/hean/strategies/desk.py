@@ -300,19 +300,6 @@ def _exit_ended(desk: Desk, now: int) -> None:
     desk.exit_again_at = now + EXIT_RETRY_NS
 
 
-ReportOfOwn = (
-    OrderCancelled
-    | OrderExpired
-    | OrderRejected
-    | OrderFilled
-    | PositionOpened
-    | PositionChanged
-    | PositionClosed
-    | SignalRejected
-    | SignalWithdrawn
-)
-"""What a strategy hears of its own orders and positions."""
-
 OWN_EVENTS: tuple[type[Event], ...] = (
     OrderCancelled,
     OrderExpired,

@@ -91,10 +91,6 @@ class Path:
         self._seconds = self._decay = self._noise = 0.0
         self._root = self._jump_chance = 0.0
 
-    def current_sigma(self) -> float:
-        """Return the volatility per √second now."""
-        return self.sigma * math.exp(self.state.volatility)
-
     def step(self, random: Random, seconds: float, shared: float = 0.0) -> float:
         """Move by `seconds`, adding the market's `shared` log-return; return the log-return."""
         state = self.state
