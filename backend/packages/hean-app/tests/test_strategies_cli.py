@@ -48,6 +48,22 @@ def test_a_run_tells_what_each_waits_for(
     assert rows["hf_scalping"]["state"].startswith("not running because")
 
 
+def test_what_the_backtest_command_leaves_can_be_listed(
+    bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A finished backtest keeps its strategies' last state and its guard, like a paper run."""
+    run, end = tmp_path / "run", ["--end", "2024-01-03"]
+    for arguments in (["backtest", str(bars), "--out", str(run), *end], ["strategies", "--run"]):
+        given = [*arguments, str(run)] if arguments[-1] == "--run" else arguments
+        monkeypatch.setattr("sys.argv", ["hean-app", *given])
+        with pytest.raises(SystemExit) as ending:
+            main()
+        assert not ending.value.code
+    printed = capsys.readouterr().out
+    assert "waiting because" in printed
+    assert "edge guard" in printed.lower()
+
+
 def test_a_switched_off_strategy_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """A strategy that a setting switches off is listed as such."""
     settings = settings_with(STRATEGIES__MOMENTUM_TRADER__ENABLED="false")

@@ -136,6 +136,7 @@ def replay_dataset(
         announce_idle(system)
         _pull(session, clock)
         session.finish("end of data")
+        session.checkpoint()
         wall = (clock.now_ns() - began) / 1e9
         summary = summarise(session, wall_seconds=wall, peak_rss_mb=peak_rss_mb())
         write_run(session, directory, summary, html=html)
