@@ -45,3 +45,23 @@ def test_a_withdrawal_without_a_signal_is_not_counted() -> None:
     )
     system.take(pulled, replace(pulled, signal_id="s"))
     assert funnel.strategies["alpha"].withdrawals == 1
+
+
+def test_a_quote_that_stands_pulls_nothing() -> None:
+    """The answer to a quote that rests already says so in the last decisions."""
+    system = MiniSystem()
+    funnel = Funnel()
+    system.add(funnel)
+    stood = SignalWithdrawn(
+        ts_event=START,
+        ts_init=START,
+        signal_id="s",
+        strategy="alpha",
+        instrument=BTC,
+        side=Side.BUY,
+        intent=Intent.QUOTE,
+        reason="it rests there already",
+        stands="order",
+    )
+    system.take(stood, replace(stood, stands="", cancels=("h",), reason="quotes pulled"))
+    assert [one.text for one in funnel.decisions] == ["it rests there already", "1 orders pulled"]

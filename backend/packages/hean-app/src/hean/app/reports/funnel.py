@@ -251,6 +251,8 @@ def _in_words(event: _Decided) -> Decision:
             text = f"{event.quantity} because of {event.cause}"
     elif isinstance(event, SignalWithdrawn):
         outcome, text = "withdrawn", f"{len(event.cancels)} orders pulled"
+        if event.stands:
+            text = event.reason
     else:
         outcome = "refused"
         text = f"{event.code.value}: {event.number:g} against {event.limit:g}"
