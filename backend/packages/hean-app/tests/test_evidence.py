@@ -134,9 +134,23 @@ def test_sentences_name_run_count_and_reason() -> None:
         {
             "one": Evidence(source="0123456789abcdef", outcomes=(outcome, outcome), left_out=3),
             "two": Evidence(source="r", refusal="other parameters there"),
-        }
+        },
+        1,
     )
     assert list(found) == [
         "evidence for one from run 0123456789ab: 2 outcomes, 3 left out",
         "no evidence for two from run r: other parameters there",
     ]
+
+
+def test_outcomes_from_the_future_are_told_apart() -> None:
+    """What closed after a run's begin is counted in its sentence: a backtest may look ahead so."""
+    early, late = (
+        PastOutcome(
+            closed_at=at, instrument="x", regime="", is_real=True, before_fees_bp=1.0,
+            frictions_bp=0.0, shares=(),
+        )
+        for at in (10, 11)
+    )  # fmt: skip
+    (found,) = evidence_lines({"one": Evidence(source="r", outcomes=(early, late))}, 10)
+    assert found.endswith("2 outcomes; 1 closed after this run begins, which is to look ahead")

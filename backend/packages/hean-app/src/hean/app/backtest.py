@@ -174,7 +174,7 @@ def announce_idle(system: TradingSystem) -> None:
     told = (
         *system.description.notes,
         *table_lines(system),
-        *evidence_lines(system.evidence),
+        *evidence_lines(system.evidence, system.description.first),
     )
     for note in told:
         sys.stderr.write(f"note: {note}\n")

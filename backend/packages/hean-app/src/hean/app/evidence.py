@@ -137,8 +137,11 @@ def _is_usable(one: PastOutcome, known: frozenset[str]) -> bool:
     return bool(places) and one.instrument in known and all(name in known for name in places)
 
 
-def evidence_lines(evidence: Mapping[str, Evidence]) -> Iterable[str]:
-    """Yield one sentence a strategy: how much was taken from which run, or why nothing was."""
+def evidence_lines(evidence: Mapping[str, Evidence], began: int) -> Iterable[str]:
+    """Yield one sentence a strategy: how much was taken from which run, or why nothing was.
+
+    Outcomes that closed once this run had begun (`began`, ns) are told apart: they look ahead.
+    """
     for name, one in evidence.items():
         run = one.source[:12]
         if one.refusal:
@@ -147,4 +150,7 @@ def evidence_lines(evidence: Mapping[str, Evidence]) -> Iterable[str]:
             rest = f", {one.left_out} left out" if one.left_out else ""
             if one.walk_forward is not None:
                 rest += f", a walk-forward of {one.walk_forward.days:.0f} days"
+            ahead = len([past for past in one.outcomes if past.closed_at > began])
+            if ahead:
+                rest += f"; {ahead} closed after this run begins, which is to look ahead"
             yield f"evidence for {name} from run {run}: {len(one.outcomes)} outcomes{rest}"

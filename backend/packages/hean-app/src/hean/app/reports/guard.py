@@ -11,7 +11,7 @@ from rich.table import Table
 from hean.app.evidence import evidence_lines, recorded_evidence
 from hean.app.reports.sections import card, table
 from hean.core.edge import belief_of
-from hean.core.events import Evidence
+from hean.core.events import Evidence, RunStarted
 from hean.core.instruments import significant
 from hean.core.journal import Snapshot, SqliteJournal
 from hean.main import TradingSystem
@@ -29,16 +29,18 @@ _TEXTS: Final = (0, 1, 2)
 def guard_of(system: TradingSystem) -> Values:
     """Return the guard of a system as plain values."""
     guard = system.risk.edge_guard
-    return _facts(guard.tracks, system.evidence) | {"enforces": guard.enforces}
+    facts = _facts(guard.tracks, system.evidence, system.description.first)
+    return facts | {"enforces": guard.enforces}
 
 
 def guard_of_run(journal: SqliteJournal, snapshot: Snapshot) -> Values:
     """Return the guard of a run as its newest snapshot has it."""
     tracks = tracks_of(snapshot.states[EdgeGuard.name])
-    return _facts(tracks, recorded_evidence(journal) or {})
+    began = next((one.event().ts_init for one in journal.records((RunStarted.__name__,))), 0)
+    return _facts(tracks, recorded_evidence(journal) or {}, began)
 
 
-def _facts(tracks: Mapping[CellKey, Track], evidence: Mapping[str, Evidence]) -> Values:
+def _facts(tracks: Mapping[CellKey, Track], evidence: Mapping[str, Evidence], began: int) -> Values:
     cells = EdgeCells()
     cells.tracks = dict(tracks)
     narrow = [key for key, one in tracks.items() if key[2] and one.cell.outcomes]
@@ -53,7 +55,7 @@ def _facts(tracks: Mapping[CellKey, Track], evidence: Mapping[str, Evidence]) ->
             }
             for name, one in evidence.items()
         },
-        "evidence_lines": list(evidence_lines(evidence)),
+        "evidence_lines": list(evidence_lines(evidence, began)),
     }
 
 
