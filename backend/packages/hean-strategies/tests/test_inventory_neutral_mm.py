@@ -438,12 +438,13 @@ def test_the_fill_of_a_quote_that_stood_is_counted() -> None:
     plan = Plan(sign=1, style=OrderStyle.POST_ONLY, limit=PRICE - 30.0)
     quote(state, desk, START, [plan])
     standing = desk.quotes[0].order_id
-    (again,) = quote(state, desk, START + SECOND, [plan])
+    quote(state, desk, START + SECOND, [plan])
+    asked = desk.live[0].signal_id
     desk.proof.follow(desk.live, START + SECOND, 30 * SECOND)
     step(
         state,
         SignalWithdrawn(
-            ts_event=START, ts_init=START + SECOND, signal_id=again.signal_id, instrument=BTC,
+            ts_event=START, ts_init=START + SECOND, signal_id=asked, instrument=BTC,
             strategy=strategy.name, side=Side.BUY, intent=Intent.QUOTE, stands=standing,
         ),
         strategy.parameters,
