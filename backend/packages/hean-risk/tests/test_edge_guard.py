@@ -24,6 +24,7 @@ from hean.core.testing import (
     SOL,
     accepted,
     btc_perpetual,
+    cancelled,
     eth_perpetual,
     filled,
     position_closed,
@@ -147,6 +148,33 @@ def test_a_failed_plan_that_trades_under_observe_never_promotes_either() -> None
     assert tracks["alpha", "majors", FAILED_PLAN].real == 3
     assert tracks["alpha", "majors", "NORMAL"].real == 3
     assert tracks["alpha", "", ""].real == 3
+
+
+def test_a_failed_plan_that_rests_for_long_is_not_forgotten() -> None:
+    """However many faulted orders come and go meanwhile, the one that opens counts as failed."""
+    system = RiskSystem("alpha", settings=HEANSettings(edge_guard="observe"), capital="3000")
+    system.tick()
+    asked = signal(
+        "alpha", number=1, limit=3_500.0, stop=3_430.0, targets=(3_710.0,), instrument=ETH,
+        at=system.now,
+    )  # fmt: skip
+    system.take(replace(asked, plan_fault=PlanFault("fills", 12.0, 200.0)))
+    resting = system.orders()[-1]
+    other = replace(signal("alpha", limit=60_000.0), plan_fault=PlanFault("fills", 12.0, 200.0))
+    for number in range(300):
+        name = f"other {number}"
+        system.take(replace(other, signal_id=name, correlation_id=name, ts_init=system.now))
+        gone = system.orders()[-1]
+        assert gone.signal_id == name
+        system.take(replace(cancelled(gone, at=system.now), correlation_id=name))
+    at = system.now
+    opened = replace(
+        position_opened(order=resting.client_order_id, instrument=ETH, at=at),
+        correlation_id=resting.signal_id,
+    )
+    closed = replace(position_closed(instrument=ETH, at=at), signal_id=resting.signal_id)
+    system.take(filled(resting, at=at), opened, closed)
+    assert system.risk.edge_guard.tracks["alpha", "majors", FAILED_PLAN].real == 1
 
 
 def test_a_fault_the_strategy_measured_is_refused_or_told() -> None:

@@ -29,6 +29,7 @@ from hean.core.events.portfolio import PositionClosed, PositionOpened, ShadowClo
 from hean.core.events.reasons import ReasonCode
 from hean.core.events.strategy import Intent, Signal, StrategyProfile, StrategyRegistered
 from hean.core.events.system import RunStarted
+from hean.core.events.venue import OrderCancelled, OrderExpired, OrderRejected
 from hean.core.instruments import significant
 from hean.core.market_view import MarketView
 from hean.core.snapshot import pack, unpack
@@ -131,6 +132,8 @@ class EdgeGuard:
         self._outcomes.attach(bus, owner=owner)
         bus.subscribe(RunStarted, self._on_run, stage=stage, owner=owner)
         bus.subscribe(StrategyRegistered, self._on_registered, stage=stage, owner=owner)
+        for kind in (OrderRejected, OrderCancelled, OrderExpired):
+            bus.subscribe(kind, self._on_ended, stage=stage, owner=owner)
         bus.subscribe(PositionOpened, self._on_opened, stage=stage, owner=owner)
         bus.subscribe(PositionClosed, self._on_closed, stage=stage, owner=owner)
         bus.subscribe(ShadowClosed, self._on_shadow, stage=stage, owner=owner)
@@ -147,8 +150,6 @@ class EdgeGuard:
         if code is not None:
             self._objections[code] = self._objections.get(code, 0) + 1
         if not self.enforces:
-            if code in FAULTS:
-                self._note_fault(signal.signal_id)
             return Verdict(code, number, limit, track.mode, signal.confidence)
         return Verdict(code, number, limit, track.mode, self._confidence(signal, key))
 
@@ -187,8 +188,13 @@ class EdgeGuard:
         """Return what is believed of the cell in which a strategy would trade now."""
         return self._cells.belief(self._key(strategy, instrument))
 
-    def _note_fault(self, signal_id: str) -> None:
-        """Remember a plan that trades although it failed, until its position opens."""
+    def note_order(self, signal_id: str, verdict: Verdict) -> None:
+        """Remember a plan that is ordered although it failed, until its position opens or it ends.
+
+        A fill that adds to a position does neither; the oldest is forgotten beyond 256.
+        """
+        if self.enforces or verdict.code not in FAULTS:
+            return
         self._faulted[signal_id] = None
         if len(self._faulted) > _FAULTED_KEPT:
             del self._faulted[next(iter(self._faulted))]
@@ -246,6 +252,9 @@ class EdgeGuard:
         places = {name: (strategy, self._group(name)) for name in known}
         for change in self._cells.take_past(places, evidence.outcomes, fees):
             self._publish(change)
+
+    def _on_ended(self, event: OrderRejected | OrderCancelled | OrderExpired) -> None:
+        self._faulted.pop(event.correlation_id, None)
 
     def _on_opened(self, event: PositionOpened) -> None:
         if event.correlation_id in self._faulted:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import msgspec
 
 from hean.core.events.decision import GuardMode
-from hean.core.events.market import Side
 from hean.core.events.reasons import ReasonCode
 from hean.core.events.strategy import Intent, Signal
 from hean.core.inflight_tracker import InFlightTracker, Refusal, SlotRequest
@@ -76,9 +75,12 @@ class EntryLayers:
         self._sizer = sizer
         self.last_entries: dict[str, LastEntry] = {}
 
-    def note_entry(self, strategy: str, instrument: str, side: Side) -> None:
-        """Remember the newest opening on an instrument, against conflicts."""
-        self.last_entries[instrument] = LastEntry(strategy, side, self._agenda.now)
+    def note_entry(self, wish: Wish) -> None:
+        """Remember the newest opening on an instrument, against conflicts, and a failed plan."""
+        signal = wish.signal
+        entry = LastEntry(signal.strategy, signal.side, self._agenda.now)
+        self.last_entries[signal.instrument] = entry
+        self._guard.note_order(signal.signal_id, wish.verdict)
 
     def size(self, wish: Wish) -> tuple[Sizing, Refused | None]:
         """Size one order and run the limits layer on it."""

@@ -159,7 +159,7 @@ class RiskGate:
         notional = MONEY.multiply(sizing.quantity, entry.price)
         margin = MONEY.multiply(notional, wish.place.margin_rate)
         self._sentinel.rooms.bind_margin(order.client_order_id, margin)
-        self._layers.note_entry(signal.strategy, signal.instrument, signal.side)
+        self._layers.note_entry(wish)
         self._counts.note_order()
         return order
 
