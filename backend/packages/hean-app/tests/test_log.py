@@ -1,6 +1,7 @@
 import pytest
 from loguru import logger
 
+from hean.app.cli import load_settings
 from hean.app.log import configure_logging, redact
 
 
@@ -28,3 +29,14 @@ def test_logs_go_to_stderr_redacted(capsys: pytest.CaptureFixture[str]) -> None:
     assert out == ""
     assert "sent with api_key=***" in err
     assert "quiet" not in err
+
+
+def test_the_level_is_a_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    """A command logs what LOG_LEVEL asks for, and nothing less important."""
+    for level in ("ERROR", "DEBUG"):
+        load_settings([f"LOG_LEVEL={level}"])
+        logger.debug(f"told at {level}")
+    logger.remove()
+    err = capsys.readouterr().err
+    assert "told at DEBUG" in err
+    assert "told at ERROR" not in err

@@ -65,7 +65,8 @@ def load_settings(
     strategies: str | None = None,
     state_dir: Path | None = None,
 ) -> Loaded[AppSettings]:
-    """Return the settings from arguments, process and `.env`; arguments win."""
+    """Return the settings from arguments, process and `.env`; arguments win. Log as they say."""
+    from hean.app.log import configure_logging
     from hean.app.settings import AppSettings
     from hean.config import load
     from hean.core.errors import SettingsError
@@ -86,7 +87,9 @@ def load_settings(
         arguments["STATE_DIR"] = str(state_dir)
     if strategies is not None:
         arguments.update(_only(strategies))
-    return load(AppSettings, arguments=arguments, env_file=_env_file())
+    loaded = load(AppSettings, arguments=arguments, env_file=_env_file())
+    configure_logging(loaded.settings.log_level)
+    return loaded
 
 
 def _env_file() -> Path | None:
