@@ -24,8 +24,10 @@ from hean.core.testing import (
     HOUR,
     SECOND,
     START,
+    btc_spot,
     filled,
     funding,
+    instrument_updated,
     mark,
     order_request,
     quote,
@@ -256,6 +258,41 @@ def test_spot_fee_in_base_coin_leaves_dust() -> None:
     assert portfolio.ledger.books[SPOT].dust == {"s1": dust}
     assert portfolio.equity.equity == Decimal("999.95")
     assert len(system.of(PositionClosed)) == 1
+
+
+@pytest.mark.parametrize(("fee", "stays"), [("0.000001", False), ("0.0001", True)])
+def test_what_a_fee_leaves_of_a_short_closes_with_it(fee: str, stays: bool) -> None:
+    """A lot that no order is small enough to cover is dust; what an order can still cover stays."""
+    system, portfolio = booted("1000")
+    rules = replace(btc_spot(), min_quantity=Decimal("0.00005"))
+    system.take(instrument_updated(rules))
+    held = "0.001" if not stays else "0.1"
+    sold = fill_of("s1", Side.SELL, held, "5000", number=1, instrument=SPOT)
+    bought = fill_of(
+        "s1", Side.BUY, str(Decimal(held) - Decimal(fee)), "5000", number=2, instrument=SPOT
+    )
+    system.take(quote(5_000.0, 5_000.0, instrument=SPOT), sold)
+    system.take(replace(bought, base_fee=Decimal(fee)))
+    open_now = [one.quantity for one in portfolio.ledger.positions()]
+    assert open_now == ([-Decimal(fee)] if stays else [])
+    assert portfolio.ledger.books[SPOT].quantity == -Decimal(fee)
+    assert portfolio.equity.equity == Decimal(1000)
+
+
+def test_dust_of_both_signs_adds_up() -> None:
+    """What a short and then a long leave behind are both in the books, not the newer alone."""
+    system, portfolio = booted("1000")
+    fills = [
+        fill_of("s1", Side.SELL, "0.001", "5000", number=1, instrument=SPOT),
+        fill_of("s1", Side.BUY, "0.0009997", "5000", number=2, instrument=SPOT),
+        fill_of("s1", Side.BUY, "0.0010005", "5000", number=3, instrument=SPOT),
+        fill_of("s1", Side.SELL, "0.001", "5000", number=4, instrument=SPOT),
+    ]
+    system.take(quote(5_000.0, 5_000.0, instrument=SPOT), *fills)
+    book = portfolio.ledger.books[SPOT]
+    assert list(portfolio.ledger.positions()) == []
+    assert book.dust["s1"] == (Decimal("2E-7"), Decimal("0.001"))
+    assert (book.quantity, portfolio.equity.equity) == (Decimal("2E-7"), Decimal(1000))
 
 
 def test_the_next_position_takes_in_the_dust_of_the_last() -> None:

@@ -174,14 +174,13 @@ class Ledger:
             book = self.books[instrument] = InstrumentBook(instrument=instrument)
             rules = self._view.instruments.get(instrument)
             if rules is not None:
-                book.lot_step, book.is_spot = rules.lot_step, rules.is_spot
+                book.follow(rules)
         return book
 
     def _on_instrument(self, event: InstrumentUpdated) -> None:
         book = self.books.get(event.instrument)
         if book is not None:
-            book.lot_step = event.specification.lot_step
-            book.is_spot = event.specification.is_spot
+            book.follow(event.specification)
 
     def _on_signal(self, event: Signal) -> None:
         if event.intent is Intent.CLOSE or event.intent is Intent.REDUCE:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from hean.core.events import Cycle, Phase, Regime
-from hean.core.instruments import MONEY, ZERO
+from hean.core.instruments import MONEY, ZERO, Instrument
 
 EXACT: Final = Context(prec=96, rounding=ROUND_HALF_EVEN)
 """Products of money that must not round: wide enough for quantity x mark x rate."""
@@ -131,12 +131,14 @@ class InstrumentBook(msgspec.Struct, kw_only=True):
     """Everything held on one instrument: virtual positions, their net as the venue keeps it, dust.
 
     `cost` is the sum of the virtual costs, dust included, `quantity` the net quantity. `dust` is
-    what less than a lot each strategy has left and what it cost; its next position takes it in.
+    what a fee in base coin left each strategy of what no order can trade, and what it cost; its
+    next position takes it in.
     `recent` are the newest fills (time, strategy, signed quantity): a stamp may be told after them.
     """
 
     instrument: str
     lot_step: Decimal = ZERO
+    min_quantity: Decimal = ZERO
     is_spot: bool = False
     positions: dict[str, VirtualPosition] = {}
     tallies: dict[str, Tally] = {}
@@ -151,6 +153,11 @@ class InstrumentBook(msgspec.Struct, kw_only=True):
     mark_price: float = 0.0
     mark_ts: int = 0
     mark: Decimal = ZERO
+
+    def follow(self, rules: Instrument) -> None:
+        """Take over what the instrument's rules are now."""
+        self.lot_step, self.min_quantity = rules.lot_step, rules.min_quantity
+        self.is_spot = rules.is_spot
 
     def tally(self, strategy: str) -> Tally:
         """Return the accounts of a strategy here, opened at zero."""

@@ -196,7 +196,8 @@ def reduce_by(
 ) -> tuple[Decimal, Event]:
     """Take `part` (unsigned) out of a position; return what it realised and its event.
 
-    What is left below one lot on spot (a fee in base coin) becomes dust and the position closes.
+    What is left on spot below one lot, or by this fill's fee in base coin below the smallest order,
+    becomes dust, and the position closes: no order could close it.
     """
     price = event.price
     size = abs(position.quantity)
@@ -212,10 +213,14 @@ def reduce_by(
     position.exited += part
     position.exit_value += value
     book.cost -= freed
-    if not left or (book.is_spot and left < book.lot_step):
+    if not left or (book.is_spot and _is_dust(book, left, event.base_fee)):
         if left:
             kept = left if position.quantity > 0 else -left
-            book.dust[position.strategy] = (kept, position.cost - freed)
+            before, before_cost = book.dust.get(position.strategy, _NO_DUST)
+            book.dust[position.strategy] = (
+                before + kept,
+                before_cost + position.cost - freed,
+            )
         del book.positions[position.strategy]
         return realised, _closed(position, event, fill_id, exit_reason, now)
     position.cost -= freed
@@ -223,6 +228,12 @@ def reduce_by(
     position.quantity = left if position.quantity > 0 else -left
     position.refresh()
     return realised, _changed(position, event, realised=realised, fee=fee, fill_id=fill_id, now=now)
+
+
+def _is_dust(book: InstrumentBook, left: Decimal, base_fee: Decimal) -> bool:
+    """Whether no order can close what is left; a part still being closed is more than the fee."""
+    by_fee = left < base_fee + book.lot_step
+    return left < (max(book.lot_step, book.min_quantity) if by_fee else book.lot_step)
 
 
 def _closed(
