@@ -75,7 +75,7 @@ def _taken(at: Integers, apart_ns: int) -> list[int]:
     found, place = list[int](), 0
     while place < len(at):
         found.append(place)
-        place = int(np.searchsorted(at, at[place] + apart_ns, side="left"))
+        place = int(np.searchsorted(at, int(at[place]) + apart_ns, side="left"))
     return found
 
 
