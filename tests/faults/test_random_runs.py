@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hean.core.events import Event, Intent, OrderStyle, PositionOpened, Side
@@ -32,6 +32,12 @@ STEPS = st.lists(
     max_size=24,
 )
 OPENED: list[int] = []
+TWO_OPENED = [
+    ("open", "alpha", BTC, Side.BUY, OrderStyle.LIMIT_IOC),
+    ("wait", "alpha", BTC, Side.BUY, 5.0),
+    ("open", "beta", ETH, Side.SELL, OrderStyle.LIMIT_IOC),
+    ("wait", "beta", ETH, Side.SELL, 5.0),
+]
 
 
 def pair(composed: Composed, strategy: str, first: str, side: Side, number: int) -> None:
@@ -96,6 +102,7 @@ def step(composed: Composed, number: int, kind: str, strategy: str, instrument: 
 
 
 @settings(max_examples=50, deadline=None)
+@example(steps=TWO_OPENED, delays=[], doubled=False)
 @given(steps=STEPS, delays=st.lists(st.integers(0, 1500), max_size=60), doubled=st.booleans())
 def test_whatever_happens_nothing_is_left_behind(
     steps: list[tuple[str, str, str, Side, OrderStyle | float]], delays: list[int], doubled: bool
