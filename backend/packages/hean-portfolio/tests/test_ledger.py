@@ -260,19 +260,22 @@ def test_spot_fee_in_base_coin_leaves_dust() -> None:
     assert len(system.of(PositionClosed)) == 1
 
 
-@pytest.mark.parametrize(("fee", "stays"), [("0.000001", False), ("0.0001", True)])
-def test_what_a_fee_leaves_of_a_short_closes_with_it(fee: str, stays: bool) -> None:
-    """A lot that no order is small enough to cover is dust; what an order can still cover stays."""
+@pytest.mark.parametrize(
+    ("fee", "remaining", "stays"),
+    [("0.000001", "0", False), ("0.000001", "0.000001", True), ("0.0001", "0", True)],
+)
+def test_what_a_fee_leaves_of_a_short_closes_with_it(fee: str, remaining: str, stays: bool) -> None:
+    """What no order is small enough to cover is dust; what an order can or does cover stays."""
     system, portfolio = booted("1000")
     rules = replace(btc_spot(), min_quantity=Decimal("0.00005"))
     system.take(instrument_updated(rules))
-    held = "0.001" if not stays else "0.1"
+    held = "0.001" if fee == "0.000001" else "0.1"
     sold = fill_of("s1", Side.SELL, held, "5000", number=1, instrument=SPOT)
     bought = fill_of(
         "s1", Side.BUY, str(Decimal(held) - Decimal(fee)), "5000", number=2, instrument=SPOT
     )
     system.take(quote(5_000.0, 5_000.0, instrument=SPOT), sold)
-    system.take(replace(bought, base_fee=Decimal(fee)))
+    system.take(replace(bought, base_fee=Decimal(fee), remaining=Decimal(remaining)))
     open_now = [one.quantity for one in portfolio.ledger.positions()]
     assert open_now == ([-Decimal(fee)] if stays else [])
     assert portfolio.ledger.books[SPOT].quantity == -Decimal(fee)

@@ -196,8 +196,8 @@ def reduce_by(
 ) -> tuple[Decimal, Event]:
     """Take `part` (unsigned) out of a position; return what it realised and its event.
 
-    What is left on spot below one lot, or by this fill's fee in base coin below the smallest order,
-    becomes dust, and the position closes: no order could close it.
+    What is left on spot below one lot, or by fees in base coin below the smallest order once the
+    closing order has ended, becomes dust, and the position closes: no order could close it.
     """
     price = event.price
     size = abs(position.quantity)
@@ -213,7 +213,7 @@ def reduce_by(
     position.exited += part
     position.exit_value += value
     book.cost -= freed
-    if not left or (book.is_spot and _is_dust(book, left, event.base_fee)):
+    if not left or (book.is_spot and _is_dust(book, left, event)):
         if left:
             kept = left if position.quantity > 0 else -left
             before, before_cost = book.dust.get(position.strategy, _NO_DUST)
@@ -230,9 +230,9 @@ def reduce_by(
     return realised, _changed(position, event, realised=realised, fee=fee, fill_id=fill_id, now=now)
 
 
-def _is_dust(book: InstrumentBook, left: Decimal, base_fee: Decimal) -> bool:
-    """Whether no order can close what is left; a part still being closed is more than the fee."""
-    by_fee = left < base_fee + book.lot_step
+def _is_dust(book: InstrumentBook, left: Decimal, event: OrderFilled) -> bool:
+    """Whether no order can close what a fill left; what its own order still works on is none."""
+    by_fee = event.base_fee > ZERO and not event.remaining
     return left < (max(book.lot_step, book.min_quantity) if by_fee else book.lot_step)
 
 
