@@ -23,7 +23,7 @@ BOUNDS: Final[Mapping[str, str]] = {
     "SHIFT_DOWN": "one step may cut it to {floor} at least; its target is {target}",
     "ROOM": "it was cut faster than a step, to make room for the others' lower bounds",
     "CLUSTER": "it shares the cap of its cluster {cluster}; its target is {target}",
-    "SUM": "all weights together may not exceed what the reserve leaves; its target is {target}",
+    "SUM": "all weights together fill just what the reserve leaves; its target is {target}",
     "B_MIN": "it needs {minimum} USDT to trade at all; its target is {target}",
     "ACCUMULATING": "it is saved for, step by step, until it reaches {minimum} USDT: no entry yet",
     "NEGATIVE_EVIDENCE": "its results speak against it (t {evidence}), so nothing is added",
