@@ -38,6 +38,15 @@ TWO_OPENED = [
     ("open", "beta", ETH, Side.SELL, OrderStyle.LIMIT_IOC),
     ("wait", "beta", ETH, Side.SELL, 5.0),
 ]
+STOP_FILLED_AT_ONCE = [
+    ("open", "alpha", BTC, Side.BUY, OrderStyle.POST_ONLY),
+    ("open", "alpha", ETH, Side.BUY, OrderStyle.POST_ONLY),
+    ("quote", "alpha", BTC, Side.BUY, OrderStyle.LIMIT_IOC),
+    ("wait", "alpha", BTC, Side.BUY, 1.0),
+    ("move", "alpha", BTC, Side.BUY, 0.015625),
+    ("move", "alpha", BTC, Side.BUY, 0.015625),
+]
+"""Word of a stop's acceptance comes behind its fill."""
 
 
 def pair(composed: Composed, strategy: str, first: str, side: Side, number: int) -> None:
@@ -103,6 +112,7 @@ def step(composed: Composed, number: int, kind: str, strategy: str, instrument: 
 
 @settings(max_examples=50, deadline=None)
 @example(steps=TWO_OPENED, delays=[], doubled=False)
+@example(steps=STOP_FILLED_AT_ONCE, delays=[1, 0, 0, 0, 0, 0], doubled=False)
 @given(steps=STEPS, delays=st.lists(st.integers(0, 1500), max_size=60), doubled=st.booleans())
 def test_whatever_happens_nothing_is_left_behind(
     steps: list[tuple[str, str, str, Side, OrderStyle | float]], delays: list[int], doubled: bool

@@ -69,6 +69,7 @@ class _State(msgspec.Struct, frozen=True):
     closes: list[tuple[str, HeldClose]]
     stops: list[tuple[str, RestingStop]]
     instruments: dict[str, Instrument]
+    ended: list[str] = []
 
 
 class Execution:
@@ -225,7 +226,7 @@ class Execution:
         """Forget an order or stop that has ended, after letting go on what waited for it."""
         if order_id in self.stops.resting:
             self._stop_moved(order_id, ZERO)
-            del self.stops.resting[order_id]
+            self.stops.end(order_id)
             return
         order = self.orders.get(order_id)
         if order is None:
@@ -416,6 +417,7 @@ class Execution:
             list(self.closes.items()),
             list(self.stops.resting.items()),
             self._instruments,
+            list(self.stops.ended),
         )
         return pack(self.name, 1, state)
 
@@ -426,4 +428,5 @@ class Execution:
         self.legs = dict(found.legs)
         self.closes = dict(found.closes)
         self.stops.resting = dict(found.stops)
+        self.stops.ended = dict.fromkeys(found.ended)
         self._instruments = found.instruments

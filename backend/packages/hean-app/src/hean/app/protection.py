@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -12,6 +13,8 @@ from hean.core.events import Intent, OrderAccepted, OrderRequest, OrderStyle, Si
 from hean.core.ids import protective_order_id
 from hean.core.instruments import ZERO
 from hean.core.timers import Agenda
+
+_ENDED_KEPT: Final = 256
 
 
 class RestingStop(msgspec.Struct):
@@ -26,18 +29,24 @@ class RestingStop(msgspec.Struct):
 
 
 class ProtectiveStops:
-    """Keeps `resting` stops by client order id, and cancels or lowers them at the venue."""
+    """Keeps `resting` stops by client order id, and cancels or lowers them at the venue.
+
+    `ended` are the newest that rest no more: word of their acceptance may come behind their end.
+    """
 
     def __init__(self, venue: Venue, agenda: Agenda) -> None:
         self._venue = venue
         self._agenda = agenda
         self.resting: dict[str, RestingStop] = {}
+        self.ended: dict[str, None] = {}
 
     def accepted(self, event: OrderAccepted) -> None:
         """Take over the quantity the venue says a stop has."""
         stop = self.resting.get(event.client_order_id)
         if stop is not None:
             stop.quantity = event.quantity
+            return
+        if event.client_order_id in self.ended:
             return
         self.resting[event.client_order_id] = RestingStop(
             event.strategy, event.instrument, event.side, event.quantity
@@ -48,6 +57,7 @@ class ProtectiveStops:
         if request.protective_stop is None:
             return
         stop_id = protective_order_id(request.client_order_id)
+        self.ended.pop(stop_id, None)
         stop = self.resting.get(stop_id)
         if stop is None:
             self.resting[stop_id] = RestingStop(
@@ -55,6 +65,13 @@ class ProtectiveStops:
             )
         else:
             stop.quantity += quantity
+
+    def end(self, stop_id: str) -> None:
+        """Forget a stop that rests no more."""
+        del self.resting[stop_id]
+        self.ended[stop_id] = None
+        if len(self.ended) > _ENDED_KEPT:
+            del self.ended[next(iter(self.ended))]
 
     def lower_for(self, request: OrderRequest) -> dict[str, Decimal]:
         """Make room for a closing order; return what to wait for, by stop."""
