@@ -230,9 +230,8 @@ async def _main(run: PaperRun, view: View, directory: Path) -> None:
             view.close()
             _leave_run_directory(run, directory, clock.now_ns() - began)
             group.cancel_scope.cancel()
-    except BaseException:
+    finally:
         view.close()
-        raise
 
 
 def _leave_run_directory(run: PaperRun, directory: Path, wall_ns: int) -> None:
