@@ -2,7 +2,7 @@ from msgspec.structs import replace
 
 from hean.app.reports.funnel import Funnel
 from hean.app.testing import FinishedRun
-from hean.core.events import Intent, Side, SignalWithdrawn
+from hean.core.events import Intent, ReasonCode, RefusedBy, Side, SignalRejected, SignalWithdrawn
 from hean.core.journal import SqliteJournal
 from hean.core.testing import BTC, START, MiniSystem
 
@@ -65,3 +65,23 @@ def test_a_quote_that_stands_pulls_nothing() -> None:
     )
     system.take(stood, replace(stood, stands="", cancels=("h",), reason="quotes pulled"))
     assert [one.text for one in funnel.decisions] == ["it rests there already", "1 orders pulled"]
+
+
+def test_a_refusal_without_a_number_says_its_code_alone() -> None:
+    """Zero against zero is no number that decided; one that did is told with its limit."""
+    system = MiniSystem()
+    funnel = Funnel()
+    system.add(funnel)
+    refused = SignalRejected(
+        ts_event=START,
+        ts_init=START,
+        signal_id="s",
+        strategy="alpha",
+        instrument=BTC,
+        side=Side.BUY,
+        layer="ACTIVE",
+        code=ReasonCode.STRATEGY_INACTIVE,
+        refused_by=RefusedBy.GATE,
+    )
+    system.take(refused, replace(refused, code=ReasonCode.EDGE, number=3.1, limit=7.7))
+    assert [one.text for one in funnel.decisions] == ["STRATEGY_INACTIVE", "EDGE: 3.1 against 7.7"]

@@ -255,5 +255,7 @@ def _in_words(event: _Decided) -> Decision:
             text = event.reason
     else:
         outcome = "refused"
-        text = f"{event.code.value}: {event.number:g} against {event.limit:g}"
+        text = event.code.value
+        if event.number or event.limit:
+            text = f"{text}: {event.number:g} against {event.limit:g}"
     return Decision(event.ts_init, event.strategy, event.instrument, side, outcome, text)
